@@ -1,0 +1,24 @@
+/** A half-open range of bytes: `offset` is the first, `endExclusive` the one after the last. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly endExclusive: number;
+}
+
+/** An immutable run of bytes that can be read from any offset: a blob in a registry, a file, a part of a file. */
+export interface RangeSource {
+  /** What it is, for messages; never holds a secret. */
+  readonly description: string;
+  /** How many bytes there are. */
+  readonly sizeBytes: number;
+  /**
+   * Exactly the bytes of `range`, in a fresh array that the caller owns.
+   * Bytes are as the source gives them: nothing is verified here but their number.
+   * @throws {ClipError} when they cannot be had, all of them; never returns fewer.
+   */
+  readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * All bytes from `offset` to the end, in pieces of the source's choosing, each owned by the consumer. Broken
+   * transfers are resumed where they stopped. Ends only after the last byte; a stop before that throws.
+   */
+  stream(options?: { offset?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array<ArrayBuffer>>;
+}

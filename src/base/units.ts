@@ -1,0 +1,57 @@
+import { UsageError } from "./errors.ts";
+
+/** Bytes in a KiB. */
+export const KIB = 1024;
+/** Bytes in a MiB. */
+export const MIB = 1024 * KIB;
+/** Bytes in a GiB. */
+export const GIB = 1024 * MIB;
+
+const UNITS: Readonly<Record<string, number>> = {
+  "": 1,
+  b: 1,
+  k: KIB,
+  kib: KIB,
+  kb: 1000,
+  m: MIB,
+  mib: MIB,
+  mb: 1e6,
+  g: GIB,
+  gib: GIB,
+  gb: 1e9,
+  t: 1024 * GIB,
+  tib: 1024 * GIB,
+  tb: 1e12,
+};
+
+/**
+ * The bytes meant by `512KiB`, `2M`, `1.5GiB`, `1000`: K, M, G, T alone are binary, KB, MB… decimal.
+ * @throws {UsageError} when it is not a size.
+ */
+export function parseSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
+  const unit = match === null ? undefined : UNITS[match[2]!.toLowerCase()];
+  const bytes = unit === undefined ? NaN : Math.round(Number(match![1]) * unit);
+  if (!Number.isSafeInteger(bytes)) throw new UsageError(`"${text}" is not a size; write it like 512KiB, 2MiB or 1GiB`);
+  return bytes;
+}
+
+/** `bytes` for people: `0 B`, `999 B`, `1.5 KiB`, `23.1 MiB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (Math.abs(value) >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+}
+
+/** A duration for people: `12 ms`, `1.34 s`, `2 min 5 s`. */
+export function formatDuration(ms: number): string {
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(2)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
