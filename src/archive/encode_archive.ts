@@ -1,0 +1,131 @@
+import { deflateRawSync } from "node:zlib";
+import { sha256Bytes, writeU64 } from "../base/mod.ts";
+import { encodeTree } from "./encode_tree.ts";
+import {
+  align8,
+  CHECKPOINT,
+  CHECKPOINT_AT_HEADER,
+  CHECKPOINT_BYTES,
+  Encoding,
+  FORMAT_VERSION,
+  HEADER,
+  HEADER_BYTES,
+  MAGIC,
+  SECTION,
+  SECTION_BYTES,
+  SECTION_NAMES,
+  SectionId,
+  type SectionName,
+  SPAN,
+  SPAN_BYTES,
+} from "./layout.ts";
+import type { ArchiveContents, ImageInfo, StoredCheckpoint } from "./model.ts";
+
+/**
+ * The archive as pieces that follow one another in the file. Equal contents give equal bytes (for one version of the
+ * zlib that Deno carries): nothing but `contents` enters, no clock and no host name.
+ */
+export function encodeArchive(contents: ArchiveContents): Uint8Array[] {
+  const { checkpoints, windows } = encodeCheckpoints(contents.layers.flatMap((layer) => layer.checkpoints));
+  const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  return encodeSections({
+    image: text(imageInfo(contents)),
+    manifest: contents.manifest,
+    config: contents.config,
+    checkpoints,
+    windows,
+    spans: encodeSpans(contents),
+    ...encodeTree(contents.root),
+  });
+}
+
+/**
+ * Header, section table and sections.
+ * All sections but `windows` are deflated where that makes them smaller.
+ */
+export function encodeSections(sections: Readonly<Record<SectionName, Uint8Array>>): Uint8Array[] {
+  const table = new Uint8Array(SECTION_NAMES.length * SECTION_BYTES);
+  const tableView = new DataView(table.buffer);
+  const pieces: Uint8Array[] = [];
+  let offset = HEADER_BYTES + table.length;
+  SECTION_NAMES.forEach((name, index) => {
+    const plain = sections[name];
+    const packed = name === "windows" ? plain : deflateRawSync(plain, { level: 9 });
+    const deflated = packed.length < plain.length;
+    const stored = deflated ? packed : plain;
+    const at = index * SECTION_BYTES;
+    tableView.setUint32(at + SECTION.id.at, SectionId[name], true);
+    tableView.setUint32(at + SECTION.encoding.at, deflated ? Encoding.deflate : Encoding.stored, true);
+    writeU64(tableView, at + SECTION.offset.at, offset);
+    writeU64(tableView, at + SECTION.storedBytes.at, stored.length);
+    writeU64(tableView, at + SECTION.plainBytes.at, plain.length);
+    table.set(sha256Bytes(stored), at + SECTION.digest.at);
+    const end = align8(offset + stored.length);
+    pieces.push(stored, new Uint8Array(end - offset - stored.length));
+    offset = end;
+  });
+  const header = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(header.buffer);
+  header.set(MAGIC, HEADER.magic.at);
+  view.setUint16(HEADER.formatVersion.at, FORMAT_VERSION, true);
+  view.setUint32(HEADER.sectionCount.at, SECTION_NAMES.length, true);
+  writeU64(view, HEADER.fileBytes.at, offset);
+  header.set(tableDigest(header, table), HEADER.tableDigest.at);
+  return [header, table, ...pieces];
+}
+
+/** The digest that the header carries of its own first 32 bytes and the section table. */
+export function tableDigest(header: Uint8Array, table: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(HEADER.tableDigest.at + table.length);
+  joined.set(header.subarray(0, HEADER.tableDigest.at));
+  joined.set(table, HEADER.tableDigest.at);
+  return sha256Bytes(joined);
+}
+
+function imageInfo(contents: ArchiveContents): ImageInfo {
+  const layers = contents.layers.map(({ info, checkpoints, spans }) => ({
+    digest: info.digest,
+    diffId: info.diffId,
+    mediaType: info.mediaType,
+    codec: info.codec,
+    compressedBytes: info.compressedBytes,
+    plainBytes: info.plainBytes,
+    checkpoints: checkpoints.length,
+    spans: spans.length,
+  }));
+  return { ...contents.image, layers };
+}
+
+function encodeCheckpoints(all: readonly StoredCheckpoint[]): { checkpoints: Uint8Array; windows: Uint8Array } {
+  const checkpoints = new Uint8Array(all.length * CHECKPOINT_BYTES);
+  const windows = new Uint8Array(all.reduce((bytes, checkpoint) => bytes + checkpoint.packedWindow.length, 0));
+  const view = new DataView(checkpoints.buffer);
+  let windowOffset = 0;
+  all.forEach((checkpoint, index) => {
+    const at = index * CHECKPOINT_BYTES;
+    writeU64(view, at + CHECKPOINT.plainOffset.at, checkpoint.plainOffset);
+    writeU64(view, at + CHECKPOINT.compressedBitOffset.at, checkpoint.compressedBitOffset);
+    writeU64(view, at + CHECKPOINT.windowOffset.at, checkpoint.windowBytes === 0 ? 0 : windowOffset);
+    view.setUint32(at + CHECKPOINT.windowStoredBytes.at, checkpoint.packedWindow.length, true);
+    view.setUint32(at + CHECKPOINT.windowPlainBytes.at, checkpoint.windowBytes, true);
+    view.setUint32(at + CHECKPOINT.windowCrc32.at, checkpoint.windowCrc32, true);
+    view.setUint8(at + CHECKPOINT.kind.at, checkpoint.kind);
+    view.setUint8(at + CHECKPOINT.flags.at, checkpoint.atHeader ? CHECKPOINT_AT_HEADER : 0);
+    windows.set(checkpoint.packedWindow, windowOffset);
+    windowOffset += checkpoint.packedWindow.length;
+  });
+  return { checkpoints, windows };
+}
+
+function encodeSpans(contents: ArchiveContents): Uint8Array {
+  const spans = contents.layers.flatMap((layer) => layer.spans);
+  const section = new Uint8Array(spans.length * SPAN_BYTES);
+  const view = new DataView(section.buffer);
+  spans.forEach((span, index) => {
+    const at = index * SPAN_BYTES;
+    writeU64(view, at + SPAN.plainOffset.at, span.plainOffset);
+    view.setUint32(at + SPAN.checkpoint.at, span.checkpoint, true);
+    section.set(span.digest, at + SPAN.digest.at);
+  });
+  return section;
+}

@@ -1,0 +1,189 @@
+/** Checkpoints and spans of an archive's layers, read in place and checked once. */
+import { CorruptError, readU64 } from "../base/mod.ts";
+import {
+  CHECKPOINT,
+  CHECKPOINT_AT_HEADER,
+  CHECKPOINT_BYTES,
+  MAX_SPAN_BYTES,
+  MAX_WINDOW_BYTES,
+  SPAN,
+  SPAN_BYTES,
+} from "./layout.ts";
+import type { ImageInfo } from "./model.ts";
+
+/** A checkpoint, its window left in the archive. */
+export interface CheckpointRecord {
+  readonly kind: number;
+  readonly plainOffset: number;
+  readonly compressedBitOffset: number;
+  readonly atHeader: boolean;
+  readonly windowOffset: number;
+  readonly windowStoredBytes: number;
+  readonly windowPlainBytes: number;
+  readonly windowCrc32: number;
+}
+
+/**
+ * Checkpoints and spans of all layers. Both are numbered through the archive: layer L has checkpoints
+ * [firstCheckpoint[L], firstCheckpoint[L + 1]) and spans [firstSpan[L], firstSpan[L + 1]).
+ */
+export class LayerTables {
+  /** One entry more than there are layers. */
+  readonly firstCheckpoint: Uint32Array;
+  /** One entry more than there are layers. */
+  readonly firstSpan: Uint32Array;
+  /** Plain offset of each span in its layer. Shared, so that other threads can look spans up. */
+  readonly spanOffsets: Float64Array<SharedArrayBuffer>;
+  /** Plain length of each layer. */
+  readonly layerPlainBytes: readonly number[];
+  #checkpoints: DataView;
+  #spans: DataView;
+
+  /** @throws {CorruptError} when offsets, numbers or lengths contradict each other or the image section. */
+  constructor(image: ImageInfo, checkpoints: Uint8Array, spans: Uint8Array, windowsBytes: number) {
+    const { layers } = image;
+    const sums = (counts: number[]) => {
+      let sum = 0;
+      return [0, ...counts.map((count) => sum += count)];
+    };
+    const checkpointSums = sums(layers.map((layer) => layer.checkpoints));
+    const spanSums = sums(layers.map((layer) => layer.spans));
+    expectLength("checkpoints", checkpoints.byteLength, checkpointSums.at(-1)! * CHECKPOINT_BYTES);
+    expectLength("spans", spans.byteLength, spanSums.at(-1)! * SPAN_BYTES);
+    this.firstCheckpoint = Uint32Array.from(checkpointSums);
+    this.firstSpan = Uint32Array.from(spanSums);
+    this.layerPlainBytes = layers.map((layer) => layer.plainBytes);
+    this.#checkpoints = new DataView(checkpoints.buffer, checkpoints.byteOffset, checkpoints.byteLength);
+    this.#spans = new DataView(spans.buffer, spans.byteOffset, spans.byteLength);
+    this.spanOffsets = new Float64Array(new SharedArrayBuffer(spanSums.at(-1)! * 8));
+    layers.forEach((layer, index) => {
+      this.#checkCheckpoints(index, layer.compressedBytes, windowsBytes);
+      this.#checkSpans(index);
+    });
+  }
+
+  /** Number of layers. */
+  get layerCount(): number {
+    return this.layerPlainBytes.length;
+  }
+
+  /** Checkpoint number `index` of the archive. */
+  checkpoint(index: number): CheckpointRecord {
+    const view = this.#checkpoints;
+    const at = index * CHECKPOINT_BYTES;
+    const place = (field: string) => ({ subject: "archive", field: `checkpoints[${index}].${field}` });
+    return {
+      kind: view.getUint8(at + CHECKPOINT.kind.at),
+      plainOffset: readU64(view, at + CHECKPOINT.plainOffset.at, place("plainOffset")),
+      compressedBitOffset: readU64(view, at + CHECKPOINT.compressedBitOffset.at, place("compressedBitOffset")),
+      atHeader: (view.getUint8(at + CHECKPOINT.flags.at) & CHECKPOINT_AT_HEADER) !== 0,
+      windowOffset: readU64(view, at + CHECKPOINT.windowOffset.at, place("windowOffset")),
+      windowStoredBytes: view.getUint32(at + CHECKPOINT.windowStoredBytes.at, true),
+      windowPlainBytes: view.getUint32(at + CHECKPOINT.windowPlainBytes.at, true),
+      windowCrc32: view.getUint32(at + CHECKPOINT.windowCrc32.at, true),
+    };
+  }
+
+  /** Archive-wide number of the checkpoint that span `span` of layer `layer` is decoded from. */
+  spanCheckpoint(layer: number, span: number): number {
+    return this.firstCheckpoint[layer]! + this.#spans.getUint32(span * SPAN_BYTES + SPAN.checkpoint.at, true);
+  }
+
+  /** The sha256 of a span's plain bytes, as a view of the section. */
+  spanDigest(span: number): Uint8Array {
+    return new Uint8Array(this.#spans.buffer, this.#spans.byteOffset + span * SPAN_BYTES + SPAN.digest.at, 32);
+  }
+
+  /** One past the last plain byte of a span. */
+  spanEnd(layer: number, span: number): number {
+    return span + 1 < this.firstSpan[layer + 1]! ? this.spanOffsets[span + 1]! : this.layerPlainBytes[layer]!;
+  }
+
+  /** The number of the span of `layer` that holds plain byte `plainOffset`, which lies in the layer. Binary search. */
+  spanAt(layer: number, plainOffset: number): number {
+    return spanAt(this.spanOffsets, this.firstSpan[layer]!, this.firstSpan[layer + 1]!, plainOffset);
+  }
+
+  #checkCheckpoints(layer: number, compressedBytes: number, windowsBytes: number): void {
+    const first = this.firstCheckpoint[layer]!;
+    const end = this.firstCheckpoint[layer + 1]!;
+    if (end - first < 2) bad(`layers[${layer}].checkpoints`, end - first, "at least 2");
+    for (let index = first; index < end; index++) {
+      const checkpoint = this.checkpoint(index);
+      const field = `checkpoints[${index}]`;
+      const before = index === first ? undefined : this.checkpoint(index - 1);
+      if (before === undefined) {
+        if (checkpoint.plainOffset !== 0) bad(`${field}.plainOffset`, checkpoint.plainOffset, 0);
+      } else {
+        const last = index === end - 1;
+        const ascends = checkpoint.plainOffset > before.plainOffset ||
+          (last && checkpoint.plainOffset === before.plainOffset);
+        if (!ascends) bad(`${field}.plainOffset`, checkpoint.plainOffset, `more than ${before.plainOffset}`);
+        if (checkpoint.compressedBitOffset < before.compressedBitOffset) {
+          bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, before.compressedBitOffset);
+        }
+      }
+      if (checkpoint.compressedBitOffset > compressedBytes * 8) {
+        bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, `at most ${compressedBytes * 8}`);
+      }
+      if (checkpoint.windowPlainBytes > MAX_WINDOW_BYTES) {
+        bad(`${field}.windowPlainBytes`, checkpoint.windowPlainBytes, `at most ${MAX_WINDOW_BYTES}`);
+      }
+      if (checkpoint.windowStoredBytes > 2 * MAX_WINDOW_BYTES) {
+        bad(`${field}.windowStoredBytes`, checkpoint.windowStoredBytes, `at most ${2 * MAX_WINDOW_BYTES}`);
+      }
+      if (checkpoint.windowOffset + checkpoint.windowStoredBytes > windowsBytes) {
+        bad(`${field}.windowOffset`, checkpoint.windowOffset, `at most ${windowsBytes}`);
+      }
+    }
+    const final = this.checkpoint(end - 1);
+    const plainBytes = this.layerPlainBytes[layer]!;
+    if (final.plainOffset !== plainBytes) bad(`checkpoints[${end - 1}].plainOffset`, final.plainOffset, plainBytes);
+  }
+
+  #checkSpans(layer: number): void {
+    const first = this.firstSpan[layer]!;
+    const end = this.firstSpan[layer + 1]!;
+    const plainBytes = this.layerPlainBytes[layer]!;
+    if ((end === first) !== (plainBytes === 0)) bad(`layers[${layer}].spans`, end - first, "some, as there are bytes");
+    const checkpoints = this.firstCheckpoint[layer + 1]! - this.firstCheckpoint[layer]!;
+    let spanStart = 0;
+    for (let span = first; span < end; span++) {
+      const at = span * SPAN_BYTES;
+      const field = `spans[${span}]`;
+      const offset = readU64(this.#spans, at + SPAN.plainOffset.at, { subject: "archive", field });
+      if (span === first ? offset !== 0 : offset <= spanStart || offset - spanStart > MAX_SPAN_BYTES) {
+        bad(`${field}.plainOffset`, offset, `above ${spanStart}, by ${MAX_SPAN_BYTES} at most`);
+      }
+      const checkpoint = this.#spans.getUint32(at + SPAN.checkpoint.at, true);
+      if (checkpoint >= checkpoints - 1) bad(`${field}.checkpoint`, checkpoint, `below ${checkpoints - 1}`);
+      if (this.checkpoint(this.firstCheckpoint[layer]! + checkpoint).plainOffset > offset) {
+        bad(`${field}.checkpoint`, checkpoint, "one at or before the span");
+      }
+      this.spanOffsets[span] = spanStart = offset;
+    }
+    if (plainBytes > 0 && (plainBytes <= spanStart || plainBytes - spanStart > MAX_SPAN_BYTES)) {
+      bad(`layers[${layer}].plainBytes`, plainBytes, `above ${spanStart}, by ${MAX_SPAN_BYTES} at most`);
+    }
+  }
+}
+
+/** The last of spans [first, end) that begins at or before `plainOffset`; `spanOffsets` is LayerTables' array. */
+export function spanAt(spanOffsets: Float64Array, first: number, end: number, plainOffset: number): number {
+  let low = first;
+  let high = end;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (spanOffsets[middle]! <= plainOffset) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function bad(field: string, actual: string | number, expected: string | number): never {
+  throw new CorruptError({ subject: "archive", field, actual, expected });
+}
+
+function expectLength(section: string, actual: number, expected: number): void {
+  if (actual !== expected) bad(`${section} section length`, actual, expected);
+}

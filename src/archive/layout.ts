@@ -1,0 +1,196 @@
+/**
+ * Every constant of the `.clip` format; docs/format.md tells the same with reasons, and a test holds the two together.
+ *
+ * A file is a header, a table of sections and the sections, little-endian throughout:
+ *
+ *     0   header          64 bytes
+ *     64  section table   64 bytes a section
+ *     …   sections        in table order, each at the next multiple of 8, zeros between
+ *
+ * The tree is kept in *columns*: one array of u32 a field, indexed by inode number. A column is a view on the section's
+ * bytes, so that opening costs no parsing and no object a node, and equal neighbours deflate to nearly nothing.
+ * Sections are deflated one by one; windows are not, since a cold read wants one of them, not all.
+ */
+
+/** Format version that this code writes and the only one it reads. */
+export const FORMAT_VERSION = 1;
+
+/** `\x89CLIP\r\n\x1a\n`: eight-bit and line-end damage show at once, as in PNG. */
+export const MAGIC: readonly number[] = [0x89, 0x43, 0x4c, 0x49, 0x50, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** A field of a record: name, offset and length in bytes. */
+export interface Field {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+/** The file header. */
+export const HEADER = {
+  magic: { at: 0, bytes: 9 },
+  reserved: { at: 9, bytes: 1 },
+  formatVersion: { at: 10, bytes: 2 },
+  sectionCount: { at: 12, bytes: 4 },
+  fileBytes: { at: 16, bytes: 8 },
+  flags: { at: 24, bytes: 8 },
+  /** sha256 of header bytes 0–31 followed by the section table; it stands for the whole archive. */
+  tableDigest: { at: 32, bytes: 32 },
+} as const satisfies Record<string, Field>;
+/** Length of the header in bytes. */
+export const HEADER_BYTES = 64;
+
+/** A row of the section table. */
+export const SECTION = {
+  id: { at: 0, bytes: 4 },
+  encoding: { at: 4, bytes: 4 },
+  offset: { at: 8, bytes: 8 },
+  storedBytes: { at: 16, bytes: 8 },
+  plainBytes: { at: 24, bytes: 8 },
+  /** sha256 of the stored bytes. */
+  digest: { at: 32, bytes: 32 },
+} as const satisfies Record<string, Field>;
+/** Length of a row of the section table in bytes. */
+export const SECTION_BYTES = 64;
+
+/** How a section's bytes are stored. */
+export const Encoding = { stored: 0, deflate: 1 } as const;
+
+/** Section numbers; every archive has each of them once, in this order. */
+export const SectionId = {
+  image: 1,
+  manifest: 2,
+  config: 3,
+  checkpoints: 4,
+  windows: 5,
+  spans: 6,
+  inodes: 7,
+  dirents: 8,
+  names: 9,
+  targets: 10,
+  extents: 11,
+  xattrs: 12,
+} as const;
+/** Name of a section. */
+export type SectionName = keyof typeof SectionId;
+/** All section names in file order. */
+export const SECTION_NAMES = Object.keys(SectionId) as readonly SectionName[];
+
+/** A checkpoint: layer after layer, ascending plain offsets in each. */
+export const CHECKPOINT = {
+  plainOffset: { at: 0, bytes: 8 },
+  compressedBitOffset: { at: 8, bytes: 8 },
+  windowOffset: { at: 16, bytes: 8 },
+  windowStoredBytes: { at: 24, bytes: 4 },
+  windowPlainBytes: { at: 28, bytes: 4 },
+  /** CRC-32 of the window once inflated: windows are read one by one, past the section's digest. */
+  windowCrc32: { at: 32, bytes: 4 },
+  kind: { at: 36, bytes: 1 },
+  /** Bit 0: the decoder reads a member or frame header first. */
+  flags: { at: 37, bytes: 1 },
+  reserved: { at: 38, bytes: 2 },
+} as const satisfies Record<string, Field>;
+/** Length of a checkpoint record in bytes. */
+export const CHECKPOINT_BYTES = 40;
+/** Bit of {@linkcode CHECKPOINT}.flags. */
+export const CHECKPOINT_AT_HEADER = 1;
+/** Longest window: what deflate can refer back to. Source: RFC 1951 section 2. */
+export const MAX_WINDOW_BYTES = 32_768;
+
+/** A span: layer after layer, ascending; it ends where the next begins, or with the layer. */
+export const SPAN = {
+  plainOffset: { at: 0, bytes: 8 },
+  /** Index, among the layer's checkpoints, of the last one at or before the span. */
+  checkpoint: { at: 8, bytes: 4 },
+  reserved: { at: 12, bytes: 4 },
+  /** sha256 of the span's plain bytes. */
+  digest: { at: 16, bytes: 32 },
+} as const satisfies Record<string, Field>;
+/** Length of a span record in bytes. */
+export const SPAN_BYTES = 48;
+/** Longest span an archive may claim: a reader holds one in memory. */
+export const MAX_SPAN_BYTES = 256 * 1024 * 1024;
+
+/** Sections made of columns begin with the number of entries (u32) and four zero bytes. */
+export const COLUMNS_HEADER_BYTES = 8;
+
+/**
+ * Columns of the inodes section, in file order. Entry 0 of each is zero; entry 1 is the root.
+ * What size, place and layer mean depends on the type in `mode`:
+ *
+ * | type       | size            | place low / high                    | layer          |
+ * |------------|-----------------|-------------------------------------|----------------|
+ * | file       | bytes           | plain offset of the data            | layer number   |
+ * | sparse file| bytes           | first extent / number of extents    | SPARSE_LAYER   |
+ * | directory  | 0               | first dirent / number of dirents    | 0              |
+ * | symlink    | bytes of target | offset in the targets section       | 0              |
+ * | device     | 0               | major / minor                       | 0              |
+ */
+export const INODE_COLUMNS = [
+  "mode",
+  "nlink",
+  "uid",
+  "gid",
+  "mtimeLow",
+  "mtimeHigh",
+  "mtimeNanoseconds",
+  "sizeLow",
+  "sizeHigh",
+  "placeLow",
+  "placeHigh",
+  "layer",
+  "parent",
+  "xattrs",
+] as const;
+/** Name of an inode column. */
+export type InodeColumn = (typeof INODE_COLUMNS)[number];
+/** Value of the layer column that marks a sparse file. */
+export const SPARSE_LAYER = 0xffffffff;
+
+/**
+ * Columns of the dirents section: the children of a directory stand together, sorted by name (bytes).
+ * The name of dirent i is bytes [nameStart[i], nameStart[i+1]) of the names section; nameStart has one entry more.
+ */
+export const DIRENT_COLUMNS = ["nameStart", "inode"] as const;
+
+/** An extent of a sparse file: data at `fileOffset`; everything between extents reads as zeros. */
+export const EXTENT = {
+  fileOffset: { at: 0, bytes: 8 },
+  plainOffset: { at: 8, bytes: 8 },
+  lengthBytes: { at: 16, bytes: 8 },
+  layer: { at: 24, bytes: 4 },
+  reserved: { at: 28, bytes: 4 },
+} as const satisfies Record<string, Field>;
+/** Length of an extent record in bytes. */
+export const EXTENT_BYTES = 32;
+
+/**
+ * The xattrs section is a row of sets, each at a multiple of 4 and named by its offset + 1 in the inodes' xattrs column
+ * (0: none): u32 number of attributes, then for each u16 name bytes, u16 zero, u32 value bytes, name, value, and zeros
+ * to the next multiple of 4. Names are sorted.
+ */
+export const XATTR = {
+  nameBytes: { at: 0, bytes: 2 },
+  reserved: { at: 2, bytes: 2 },
+  valueBytes: { at: 4, bytes: 4 },
+} as const satisfies Record<string, Field>;
+/** Length of the fixed part of an attribute in bytes. */
+export const XATTR_BYTES = 8;
+
+/** Longest name of a directory entry: what Linux allows. */
+export const MAX_NAME_BYTES = 255;
+/** Longest target of a symlink: what Linux allows. */
+export const MAX_TARGET_BYTES = 4095;
+
+/** Type bits of a mode and their values. Source: include/uapi/linux/stat.h. */
+export const S_IFMT = 0o170000;
+export const S_IFREG = 0o100000;
+export const S_IFDIR = 0o040000;
+export const S_IFLNK = 0o120000;
+export const S_IFCHR = 0o020000;
+export const S_IFBLK = 0o060000;
+export const S_IFIFO = 0o010000;
+export const S_IFSOCK = 0o140000;
+
+/** The next multiple of 8 at or after `offset`. */
+export function align8(offset: number): number {
+  return Math.ceil(offset / 8) * 8;
+}

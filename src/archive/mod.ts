@@ -1,0 +1,9 @@
+/** The `.clip` format: writing an archive, and reading one in place. */
+export * from "./encode_archive.ts";
+export { compareByteStrings } from "./encode_tree.ts";
+export { type CheckpointRecord, LayerTables, spanAt } from "./layer_tables.ts";
+export * from "./layout.ts";
+export * from "./model.ts";
+export { Archive, openArchive } from "./open_archive.ts";
+export type { SectionInfo, SectionTable } from "./read_sections.ts";
+export { Tree, type TreeBytes } from "./tree.ts";

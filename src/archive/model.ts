@@ -1,0 +1,113 @@
+/** What an archive says, apart from how it is laid out: the types that a writer takes and a reader gives. */
+import type { ByteString, Digest } from "../base/mod.ts";
+
+/** A file's data in one layer, contiguous. */
+export interface DataPlace {
+  /** Number of the layer, 0 the lowest. */
+  readonly layer: number;
+  /** Offset of the first byte in the layer's plain stream. */
+  readonly plainOffset: number;
+}
+
+/** A run of data in a sparse file. */
+export interface Extent extends DataPlace {
+  readonly fileOffset: number;
+  readonly lengthBytes: number;
+}
+
+/** A node of the merged tree. Two directory entries may hold the same node: they are hard links. */
+export interface TreeNode {
+  /** Type bits and 07777. */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Whole seconds since 1970, rounded down; may be negative. */
+  mtimeSeconds: number;
+  mtimeNanoseconds: number;
+  /** Of files; 0 otherwise. */
+  sizeBytes: number;
+  /** Of files with data: where it is, or the extents of a sparse file. */
+  data: DataPlace | readonly Extent[] | undefined;
+  /** Of symlinks; empty otherwise. */
+  target: ByteString;
+  /** Of devices; 0 otherwise. */
+  deviceMajor: number;
+  deviceMinor: number;
+  xattrs: ReadonlyMap<ByteString, Uint8Array> | undefined;
+  /** Of directories: children by name; undefined for anything else. */
+  children: Map<ByteString, TreeNode> | undefined;
+}
+
+/** A checkpoint as an archive keeps it: the window is packed. */
+export interface StoredCheckpoint {
+  /** A value of the codec's CheckpointKind. */
+  readonly kind: number;
+  readonly plainOffset: number;
+  readonly compressedBitOffset: number;
+  readonly atHeader: boolean;
+  /** The window, raw-deflated; empty where there is none. */
+  readonly packedWindow: Uint8Array;
+  /** Length of the window once inflated, 0 to 32,768. */
+  readonly windowBytes: number;
+  /** CRC-32 of the window once inflated. */
+  readonly windowCrc32: number;
+}
+
+/** A run of a layer's plain bytes that is verified, cached and shared as a unit. */
+export interface Span {
+  /** Where it begins in the layer's plain stream; it ends where the next begins, or with the layer. */
+  readonly plainOffset: number;
+  /** Index, among the layer's checkpoints, of the one that a decoder starts from: the last at or before the span. */
+  readonly checkpoint: number;
+  /** The 32 bytes of the sha256 of its plain bytes. */
+  readonly digest: Uint8Array;
+}
+
+/** A layer as the image names it and as the scan found it. */
+export interface LayerInfo {
+  /** Digest of the blob (or the diffId, where the source knows no blob digests). */
+  readonly digest: Digest;
+  /** Digest of the plain stream. */
+  readonly diffId: Digest;
+  readonly mediaType: string;
+  /** Name of the codec. */
+  readonly codec: string;
+  readonly compressedBytes: number;
+  readonly plainBytes: number;
+  /** How many checkpoints and spans it has. */
+  readonly checkpoints: number;
+  readonly spans: number;
+}
+
+/** How the index was made. Part of the archive, so that equal input and options give equal bytes. */
+export interface IndexOptionsInfo {
+  /** Aim of the spacing between checkpoints, in plain bytes. */
+  readonly spacingBytes: number;
+  /** Files of at least this many bytes get a checkpoint before them; null: none do. */
+  readonly fileCheckpointBytes: number | null;
+}
+
+/** What the image section says. */
+export interface ImageInfo {
+  /** Where the layers can be fetched: a pinned image reference in text. */
+  readonly source: string;
+  readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
+  readonly manifestDigest: Digest;
+  readonly manifestMediaType: string;
+  readonly configDigest: Digest;
+  readonly options: IndexOptionsInfo;
+  readonly layers: readonly LayerInfo[];
+}
+
+/** All that goes into an archive. */
+export interface ArchiveContents {
+  readonly image: Omit<ImageInfo, "layers">;
+  readonly manifest: Uint8Array;
+  readonly config: Uint8Array;
+  readonly layers: readonly {
+    readonly info: Omit<LayerInfo, "checkpoints" | "spans">;
+    readonly checkpoints: readonly StoredCheckpoint[];
+    readonly spans: readonly Span[];
+  }[];
+  readonly root: TreeNode;
+}

@@ -1,0 +1,138 @@
+import type { Buffer } from "node:buffer";
+import { crc32, inflateRawSync } from "node:zlib";
+import { CorruptError, type Digest, messageOf, type RangeSource, verifyDigest } from "../base/mod.ts";
+import { checkTree } from "./check_tree.ts";
+import { LayerTables } from "./layer_tables.ts";
+import { SECTION_NAMES, type SectionName } from "./layout.ts";
+import type { ImageInfo } from "./model.ts";
+import { readImageInfo } from "./read_image_info.ts";
+import { readSection, readSectionTable, readStored, type SectionTable } from "./read_sections.ts";
+import { Tree, type TreeBytes } from "./tree.ts";
+
+/** The sections that are read when an archive is opened; the others are read when they are asked for. */
+const AT_OPEN: readonly SectionName[] = [
+  "image",
+  "checkpoints",
+  "spans",
+  "inodes",
+  "dirents",
+  "names",
+  "targets",
+  "extents",
+  "xattrs",
+];
+
+/** An open archive: everything but windows, manifest and config is in memory and has been checked. */
+export class Archive {
+  /** sha256 over header and section table, in hex: stands for the whole archive. */
+  readonly id: string;
+  readonly table: SectionTable;
+  readonly image: ImageInfo;
+  readonly tree: Tree;
+  /** The bytes under `tree`, shareable with other threads. */
+  readonly treeBytes: TreeBytes;
+  readonly layers: LayerTables;
+  #source: RangeSource;
+
+  /** Made by {@linkcode openArchive}. */
+  constructor(
+    source: RangeSource,
+    parts: { table: SectionTable; image: ImageInfo; tree: Tree; treeBytes: TreeBytes; layers: LayerTables },
+  ) {
+    this.#source = source;
+    this.id = parts.table.id;
+    this.table = parts.table;
+    this.image = parts.image;
+    this.tree = parts.tree;
+    this.treeBytes = parts.treeBytes;
+    this.layers = parts.layers;
+  }
+
+  /** Where the archive was opened. */
+  get description(): string {
+    return this.#source.description;
+  }
+
+  /** Length of the archive in bytes. */
+  get sizeBytes(): number {
+    return this.#source.sizeBytes;
+  }
+
+  /** The image's manifest, verbatim, checked against its digest. */
+  manifest(): Promise<Uint8Array> {
+    return this.#document("manifest", this.image.manifestDigest);
+  }
+
+  /** The image's config, verbatim, checked against its digest. */
+  config(): Promise<Uint8Array> {
+    return this.#document("config", this.image.configDigest);
+  }
+
+  async #document(name: "manifest" | "config", digest: Digest): Promise<Uint8Array> {
+    const bytes = (await readSection(this.#source, this.table.sections[name])).slice();
+    verifyDigest(bytes, digest, `${this.description}: ${name}`);
+    return bytes;
+  }
+
+  /**
+   * The window of checkpoint number `index`, inflated and checked; empty where it has none.
+   * @throws {CorruptError}
+   */
+  async window(index: number): Promise<Uint8Array> {
+    const checkpoint = this.layers.checkpoint(index);
+    if (checkpoint.windowPlainBytes === 0) return new Uint8Array(0);
+    const offset = this.table.sections.windows.offset + checkpoint.windowOffset;
+    const stored = await this.#source.readRange({ offset, endExclusive: offset + checkpoint.windowStoredBytes });
+    const details = { subject: "archive", source: this.description, field: `window of checkpoint ${index}`, offset };
+    let window: Buffer;
+    try {
+      window = inflateRawSync(stored, { maxOutputLength: checkpoint.windowPlainBytes + 1 });
+    } catch (error) {
+      throw new CorruptError({ ...details, actual: messageOf(error), expected: "deflated data" }, { cause: error });
+    }
+    if (window.length !== checkpoint.windowPlainBytes || crc32(window) !== checkpoint.windowCrc32) {
+      throw new CorruptError({ ...details, actual: "other bytes", expected: `CRC-32 ${checkpoint.windowCrc32}` });
+    }
+    return window;
+  }
+
+  /** Reads and checks everything that opening does not: every section's digest, each window, manifest and config. */
+  async verify(): Promise<void> {
+    for (const name of SECTION_NAMES) {
+      if (!AT_OPEN.includes(name)) await readStored(this.#source, this.table.sections[name]);
+    }
+    const count = this.layers.firstCheckpoint[this.layers.layerCount]!;
+    for (let index = 0; index < count; index++) await this.window(index);
+    await this.manifest();
+    await this.config();
+  }
+}
+
+/**
+ * Opens an archive: reads the tree, the spans and the checkpoints, and checks all of them, so that nothing read from
+ * them later can lead outside. Milliseconds for 100,000 files.
+ * @throws {CorruptError} naming field, value and place; {ClipError} `unsupported` for another format version.
+ */
+export async function openArchive(source: RangeSource): Promise<Archive> {
+  const table = await readSectionTable(source);
+  const sections = {} as Record<SectionName, Uint8Array>;
+  for (const name of AT_OPEN) sections[name] = await readSection(source, table.sections[name]);
+  const treeBytes: TreeBytes = {
+    inodes: sections.inodes,
+    dirents: sections.dirents,
+    names: sections.names,
+    targets: sections.targets,
+    extents: sections.extents,
+    xattrs: sections.xattrs,
+  };
+  try {
+    const image = readImageInfo(sections.image, source.description);
+    const layers = new LayerTables(image, sections.checkpoints, sections.spans, table.sections.windows.plainBytes);
+    const tree = new Tree(treeBytes);
+    checkTree.all(tree, treeBytes, layers.layerPlainBytes);
+    return new Archive(source, { table, image, tree, treeBytes, layers });
+  } catch (error) {
+    if (!(error instanceof CorruptError) || error.details.source !== undefined) throw error;
+    throw new CorruptError({ ...error.details, source: source.description }, { cause: error.cause });
+  }
+}
