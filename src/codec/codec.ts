@@ -25,6 +25,7 @@ export type CheckpointKind = (typeof CheckpointKind)[keyof typeof CheckpointKind
 
 /** A place in the compressed stream at which a decoder can start, and all it needs to do so. */
 export interface Checkpoint {
+  /** Why it is here; a decoder does not look at it. */
   readonly kind: CheckpointKind;
   /** Plain bytes before this place. */
   readonly plainOffset: number;
@@ -51,7 +52,8 @@ export interface PlainSink {
   write(bytes: Uint8Array): void;
   /**
    * Plain offsets of the first data byte of large files, found by the writes so far and not taken yet; ascending, and
-   * each at most a few KiB before or after the end of what was written. The caller empties the list as it uses it.
+   * each is known at the latest when the byte before it has been written. The caller removes those it has used, and
+   * may leave the last ones in the list until later writes.
    */
   readonly fileStarts: number[];
 }
@@ -60,8 +62,12 @@ export interface PlainSink {
 export interface ScanOptions {
   /** Aim at a checkpoint every so many plain bytes. */
   readonly spacingBytes: number;
+  /** Where the plain bytes go. */
   readonly sink: PlainSink;
-  /** Each checkpoint as it is made: plain offsets ascend, the first is `start` at 0, the last is `final`. */
+  /**
+   * Each checkpoint as it is made, the first during the first push or `finish`: it is `start` at 0. Plain offsets
+   * ascend strictly; only the last, `final`, equals the one before where the stream is empty.
+   */
   readonly onCheckpoint: (checkpoint: Checkpoint) => void;
   /** Something odd but harmless, such as trailing garbage. */
   readonly onWarning: (message: string) => void;

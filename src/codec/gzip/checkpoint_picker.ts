@@ -1,0 +1,153 @@
+import { type Checkpoint, CheckpointKind } from "../codec.ts";
+import { HISTORY_BYTES } from "./engine.ts";
+
+/** What a picker is asked to do. */
+export interface CheckpointPickerOptions {
+  /** Aim at a checkpoint every so many plain bytes. */
+  readonly spacingBytes: number;
+  /** Where large files begin, as `PlainSink.fileStarts`. */
+  readonly fileStarts: number[];
+  /** Each checkpoint as it is made, its window owned by the receiver. */
+  readonly onCheckpoint: (checkpoint: Checkpoint) => void;
+  /** The `lengthBytes` plain bytes before `plainOffset`; copied by the picker. Asked only within the engine's history. */
+  readonly history: (plainOffset: number, lengthBytes: number) => Uint8Array;
+}
+
+/**
+ * Chooses checkpoints among the places where a decoder could start: block ends and member starts.
+ *
+ * The place seen last is kept, undecided, until the next one: only then is it known whether a large file begins
+ * between the two, and whether any plain bytes follow the place at all. Its window is not copied but taken from the
+ * engine's history when it is chosen, since blocks can be as short as a few bytes; only a slide forces a copy.
+ *
+ * - interval: the first place at or past the spacing;
+ * - member: a member start needs no window, some kilobytes less in the archive, so the last one between half the
+ *   spacing and the whole of it is taken in place of the interval's block end. Later is better than first: it keeps
+ *   spans long where members are short (eStargz and bgzip have thousands of a few KB);
+ * - file: the last place at or before a large file's first byte, so that its reader decodes little in vain.
+ */
+export class CheckpointPicker {
+  #options: CheckpointPickerOptions;
+  #lastPlainOffset = 0;
+
+  /** The undecided place; none while −1. */
+  #placePlainOffset = -1;
+  #placeBitOffset = 0;
+  #placeAtHeader = false;
+  #placeWindowBytes = 0;
+  #keptWindow = new Uint8Array(HISTORY_BYTES);
+  #windowIsKept = false;
+
+  /** The last member start that may take the place of the next interval; none while −1. */
+  #memberPlainOffset = -1;
+  #memberBitOffset = 0;
+
+  /** Makes the start checkpoint at once. */
+  constructor(options: CheckpointPickerOptions) {
+    this.#options = options;
+    this.#emit({
+      kind: CheckpointKind.start,
+      plainOffset: 0,
+      compressedBitOffset: 0,
+      window: new Uint8Array(0),
+      atHeader: true,
+    });
+  }
+
+  /**
+   * A decoder could start here. All plain bytes before `plainOffset` have been written to the sink.
+   * `windowBytes` is how long a window it would need, at most HISTORY_BYTES.
+   */
+  offer(
+    { plainOffset, compressedBitOffset, windowBytes, atHeader }: {
+      plainOffset: number;
+      compressedBitOffset: number;
+      windowBytes: number;
+      atHeader: boolean;
+    },
+  ): void {
+    if (plainOffset === this.#placePlainOffset) {
+      // Of several places before the same plain byte the last saves most input, unless a member start saves a window.
+      if (this.#placeAtHeader && !atHeader) return;
+    } else {
+      this.#settle(plainOffset);
+    }
+    this.#placePlainOffset = plainOffset;
+    this.#placeBitOffset = compressedBitOffset;
+    this.#placeAtHeader = atHeader;
+    this.#placeWindowBytes = windowBytes;
+    this.#windowIsKept = false;
+  }
+
+  /** The engine's history is about to be cut to HISTORY_BYTES. */
+  keepWindow(): void {
+    if (this.#placePlainOffset < 0 || this.#windowIsKept || this.#placeWindowBytes === 0) return;
+    this.#keptWindow.set(this.#options.history(this.#placePlainOffset, this.#placeWindowBytes));
+    this.#windowIsKept = true;
+  }
+
+  /** The stream ends here: makes the last checkpoints, and the final one. */
+  finish({ plainOffset, compressedBitOffset }: { plainOffset: number; compressedBitOffset: number }): void {
+    if (plainOffset > this.#placePlainOffset) this.#settle(plainOffset);
+    const window = new Uint8Array(0);
+    this.#emit({ kind: CheckpointKind.final, plainOffset, compressedBitOffset, window, atHeader: false });
+  }
+
+  /** Decides about the place seen last, now that all bytes before `nextPlainOffset`, which is past it, are known. */
+  #settle(nextPlainOffset: number): void {
+    const place = this.#placePlainOffset;
+    const fileStartsHere = this.#takeFileStarts(nextPlainOffset);
+    if (place <= this.#lastPlainOffset) return;
+    const { spacingBytes } = this.#options;
+    let isDue = place - this.#lastPlainOffset >= spacingBytes;
+    if (isDue && !fileStartsHere && !this.#placeAtHeader && this.#memberPlainOffset > this.#lastPlainOffset) {
+      this.#emitMember();
+      isDue = place - this.#lastPlainOffset >= spacingBytes;
+    }
+    if (isDue || fileStartsHere) {
+      this.#emitPlace(isDue);
+    } else if (this.#placeAtHeader && place - this.#lastPlainOffset >= spacingBytes / 2) {
+      this.#memberPlainOffset = place;
+      this.#memberBitOffset = this.#placeBitOffset;
+    }
+  }
+
+  /** Takes the file starts before `nextPlainOffset`; returns whether any is at or after the undecided place. */
+  #takeFileStarts(nextPlainOffset: number): boolean {
+    const { fileStarts } = this.#options;
+    let taken = 0;
+    let found = false;
+    while (taken < fileStarts.length && fileStarts[taken]! < nextPlainOffset) {
+      if (fileStarts[taken]! >= this.#placePlainOffset) found = true;
+      taken++;
+    }
+    if (taken > 0) fileStarts.splice(0, taken);
+    return found;
+  }
+
+  #emitPlace(isDue: boolean): void {
+    const kind = !isDue ? CheckpointKind.file : this.#placeAtHeader ? CheckpointKind.member : CheckpointKind.interval;
+    const plainOffset = this.#placePlainOffset;
+    const lengthBytes = this.#placeWindowBytes;
+    const window = lengthBytes === 0
+      ? new Uint8Array(0)
+      : this.#windowIsKept
+      ? this.#keptWindow.slice(0, lengthBytes)
+      : this.#options.history(plainOffset, lengthBytes).slice();
+    const atHeader = this.#placeAtHeader;
+    this.#emit({ kind, plainOffset, compressedBitOffset: this.#placeBitOffset, window, atHeader });
+  }
+
+  #emitMember(): void {
+    const plainOffset = this.#memberPlainOffset;
+    const compressedBitOffset = this.#memberBitOffset;
+    const window = new Uint8Array(0);
+    this.#emit({ kind: CheckpointKind.member, plainOffset, compressedBitOffset, window, atHeader: true });
+  }
+
+  #emit(checkpoint: Checkpoint): void {
+    this.#lastPlainOffset = checkpoint.plainOffset;
+    this.#memberPlainOffset = -1;
+    this.#options.onCheckpoint(checkpoint);
+  }
+}

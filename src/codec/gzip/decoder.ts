@@ -1,0 +1,52 @@
+import { CorruptError } from "../../base/mod.ts";
+import type { DecodeOptions, Decoder } from "../codec.ts";
+import { HISTORY_BYTES, type InflateEngine } from "./engine.ts";
+import { type MemberHandler, MemberReader } from "./member_reader.ts";
+
+/** A decoder of gzip that starts at a checkpoint and goes on across member boundaries. */
+export class GzipDecoder implements Decoder, MemberHandler {
+  #reader: MemberReader;
+  #onPlain: (bytes: Uint8Array) => void;
+  #missingBytes: number;
+
+  /**
+   * The engine is the decoder's from now on.
+   * @throws {CorruptError} where the checkpoint, which an archive may have got wrong, cannot be one.
+   */
+  constructor(engine: InflateEngine, { from, plainBytes, onPlain }: DecodeOptions) {
+    if (from.window.length > HISTORY_BYTES) {
+      throw badCheckpoint("window length", from.window.length, `at most ${HISTORY_BYTES}`);
+    }
+    if (from.atHeader && from.compressedBitOffset % 8 !== 0) {
+      throw badCheckpoint("compressed bit offset", from.compressedBitOffset, "a multiple of 8 at a header");
+    }
+    this.#onPlain = onPlain;
+    this.#missingBytes = plainBytes;
+    const window = from.atHeader ? undefined : from.window;
+    this.#reader = new MemberReader(engine, this, { compressedBitOffset: from.compressedBitOffset, window });
+  }
+
+  push(compressed: Uint8Array): boolean {
+    return this.#missingBytes === 0 || this.#reader.push(compressed);
+  }
+
+  onPlain(bytes: Uint8Array): boolean {
+    const wanted = bytes.length > this.#missingBytes ? bytes.subarray(0, this.#missingBytes) : bytes;
+    this.#missingBytes -= wanted.length;
+    this.#onPlain(wanted);
+    return this.#missingBytes === 0;
+  }
+
+  onTrailingGarbage(compressedOffset: number): void {
+    const expected = `${this.#missingBytes} more plain bytes`;
+    throw new CorruptError({ subject: "gzip", field: "member", offset: compressedOffset, actual: "none", expected });
+  }
+
+  onMemberStart(): void {}
+  onBlockEnd(): void {}
+  onSlide(): void {}
+}
+
+function badCheckpoint(field: string, actual: number, expected: string): CorruptError {
+  return new CorruptError({ subject: "checkpoint", field, actual, expected });
+}

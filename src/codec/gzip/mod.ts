@@ -1,0 +1,47 @@
+/**
+ * gzip, made restartable.
+ *
+ * A gzip blob is a sequence of members: header, deflate data, trailer (RFC 1952). Deflate data are a sequence of
+ * blocks, each with its own code tables, and each free to copy from the 32,768 plain bytes before (RFC 1951). Decoding
+ * can therefore start between two blocks if three things are known: the offset in *bits*, for blocks do not end on
+ * bytes; the plain offset; and the window, the plain bytes before it. Byte offsets alone are worth nothing: a decoder
+ * put on the byte before or after reads noise. At the start of a member no window is needed, and the offset is a whole
+ * byte.
+ *
+ * So a scan decodes the blob once, notes such places about every `spacingBytes` of plain bytes, and keeps their
+ * windows. A later reader of plain bytes [a, b) takes the last checkpoint at or before a, fetches the compressed bytes
+ * from there to the first checkpoint at or after b, and decodes.
+ *
+ * A reader that starts in the middle never sees the CRC-32 of the whole, so the scan checks all of them, and whoever
+ * keeps checkpoints keeps a digest of each span of plain bytes too.
+ *
+ * Rejected: writing the layer anew in a format that is made for random access (eStargz, zstd:chunked) changes its
+ * digest and stores it twice; searching a block start by trial (as parallel gunzip does) costs a decode of everything
+ * before for the window.
+ *
+ * The parts: `header` and `member_reader` know gzip; an `InflateEngine` knows deflate; `checkpoint_picker` chooses;
+ * `scanner` and `decoder` join them.
+ */
+import type { Codec, DecodeOptions, Decoder, Scanner, ScanOptions } from "../codec.ts";
+import { GzipDecoder } from "./decoder.ts";
+import type { InflateEngine } from "./engine.ts";
+import { PakoEngine } from "./pako_engine.ts";
+import { GzipScanner } from "./scanner.ts";
+
+/** Room for the output of a decoder: its buffer is made anew for each cold read, and a smaller one is made sooner. */
+const DECODER_ROOM_BYTES = 64 * 1024;
+
+/** A gzip codec on the engines that `createEngine` makes: one for each scan and each decode. */
+export function gzipCodec(createEngine: (purpose: "scan" | "decode") => InflateEngine): Codec {
+  return {
+    name: "gzip",
+    id: 1,
+    scanner: (options: ScanOptions): Scanner => new GzipScanner(createEngine("scan"), options),
+    decoder: (options: DecodeOptions): Decoder => new GzipDecoder(createEngine("decode"), options),
+  };
+}
+
+/** gzip, RFC 1952: any number of members, decoded by pako. */
+export const gzip: Codec = gzipCodec((purpose) =>
+  new PakoEngine(purpose === "scan" ? {} : { roomBytes: DECODER_ROOM_BYTES })
+);

@@ -1,0 +1,3 @@
+/** Compressed layers: what a codec is, the ones there are, and the choice of one for a layer. */
+export * from "./codec.ts";
+export * from "./registry.ts";

@@ -1,0 +1,79 @@
+/** No compression: plain and compressed bytes are the same, and every byte is a place to start at. */
+import { type Checkpoint, CheckpointKind, type Codec, type DecodeOptions, type Decoder } from "../codec.ts";
+import type { Scanner, ScanOptions } from "../codec.ts";
+
+const NO_WINDOW: Uint8Array = new Uint8Array(0);
+
+/** Layers that are not compressed. Checkpoints lie exactly on the spacing and on the starts of large files. */
+export const none: Codec = {
+  name: "none",
+  id: 0,
+  scanner: (options: ScanOptions): Scanner => new NoneScanner(options),
+  decoder: (options: DecodeOptions): Decoder => new NoneDecoder(options),
+};
+
+class NoneScanner implements Scanner {
+  #options: ScanOptions;
+  #plainOffset = 0;
+  /** Of the last checkpoint; −1 before the first. */
+  #lastPlainOffset = -1;
+
+  constructor(options: ScanOptions) {
+    this.#options = options;
+  }
+
+  push(compressed: Uint8Array): void {
+    if (compressed.length === 0) return;
+    if (this.#lastPlainOffset < 0) this.#emit(CheckpointKind.start, 0);
+    this.#plainOffset += compressed.length;
+    this.#options.sink.write(compressed);
+    this.#settle();
+  }
+
+  finish(): void {
+    if (this.#lastPlainOffset < 0) this.#emit(CheckpointKind.start, 0);
+    this.#emit(CheckpointKind.final, this.#plainOffset);
+  }
+
+  /** Makes the checkpoints before the end of what was seen; one exactly there waits, for the stream may end there. */
+  #settle(): void {
+    const { spacingBytes, sink: { fileStarts } } = this.#options;
+    for (;;) {
+      while (fileStarts.length > 0 && fileStarts[0]! <= this.#lastPlainOffset) fileStarts.shift();
+      const intervalAt = this.#lastPlainOffset + spacingBytes;
+      const fileAt = fileStarts[0] ?? Infinity;
+      const nextAt = Math.min(intervalAt, fileAt);
+      if (nextAt >= this.#plainOffset) return;
+      this.#emit(nextAt === intervalAt ? CheckpointKind.interval : CheckpointKind.file, nextAt);
+    }
+  }
+
+  #emit(kind: CheckpointKind, plainOffset: number): void {
+    this.#lastPlainOffset = plainOffset;
+    const checkpoint: Checkpoint = {
+      kind,
+      plainOffset,
+      compressedBitOffset: plainOffset * 8,
+      window: NO_WINDOW,
+      atHeader: false,
+    };
+    this.#options.onCheckpoint(checkpoint);
+  }
+}
+
+class NoneDecoder implements Decoder {
+  #onPlain: (bytes: Uint8Array) => void;
+  #missingBytes: number;
+
+  constructor({ plainBytes, onPlain }: DecodeOptions) {
+    this.#missingBytes = plainBytes;
+    this.#onPlain = onPlain;
+  }
+
+  push(compressed: Uint8Array): boolean {
+    const wanted = compressed.length > this.#missingBytes ? compressed.subarray(0, this.#missingBytes) : compressed;
+    this.#missingBytes -= wanted.length;
+    if (wanted.length > 0) this.#onPlain(wanted);
+    return this.#missingBytes === 0;
+  }
+}

@@ -1,0 +1,112 @@
+/** Mutated streams: each is refused with a CorruptError or decoded as node:zlib does; nothing else ever happens. */
+import assert from "node:assert/strict";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { CorruptError, equalBytes } from "../../../src/base/mod.ts";
+import { codecById } from "../../../src/codec/mod.ts";
+import { concat, decode, scan, type ScanResult } from "../codec_contract.ts";
+import { type SeededRandom, withSeed } from "../seeded_random.ts";
+import { handmadeStreams, textLike } from "./streams.ts";
+
+const gzip = codecById(1);
+const ROUNDS = 4000;
+
+function mutate(bytes: Uint8Array, random: SeededRandom): Uint8Array {
+  const mutated = new Uint8Array(bytes);
+  const early = () =>
+    Math.min(random.below(mutated.length), random.below(mutated.length), random.below(mutated.length));
+  for (let count = 1 + random.below(3); count > 0; count--) {
+    switch (random.below(6)) {
+      case 0:
+        mutated[early()] = random.below(256);
+        break;
+      case 1:
+        mutated[early()]! ^= 1 << random.below(8);
+        break;
+      case 2:
+        mutated[random.below(mutated.length)]! ^= 1 << random.below(8);
+        break;
+      case 3:
+        mutated.copyWithin(early(), random.below(mutated.length), mutated.length);
+        break;
+      case 4:
+        mutated.fill(random.below(2) * 255, mutated.length - random.below(12));
+        break;
+      default:
+        return mutated.subarray(0, 1 + random.below(mutated.length));
+    }
+  }
+  return mutated;
+}
+
+function attempt<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof CorruptError)) throw error;
+    return undefined;
+  }
+}
+
+function oracle(bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    return gunzipSync(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function seeds(random: SeededRandom): Uint8Array[] {
+  const text = textLike(6000, random);
+  const made = [...handmadeStreams()].filter(({ compressed }) => compressed.length < 12_000);
+  return [
+    gzipSync(text),
+    gzipSync(text, { memLevel: 1 }),
+    gzipSync(text, { level: 0 }),
+    gzipSync(new Uint8Array(40_000)),
+    concat([gzipSync(text.subarray(0, 2000)), gzipSync(text.subarray(2000))]),
+    gzipSync(random.bytes(700)),
+    ...made.map(({ compressed }) => compressed),
+  ];
+}
+
+Deno.test("gzip fuzz: a mutated stream is refused, or decoded as node:zlib does", () => {
+  withSeed((random) => {
+    const inputs = seeds(random);
+    let accepted = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const bytes = mutate(inputs[random.below(inputs.length)]!, random);
+      const pieces = random.below(2) === 0 ? [bytes] : [...random.split(bytes, 500)];
+      const result = attempt(() => scan(gzip, pieces, { spacingBytes: 2000 }));
+      if (result === undefined) continue;
+      accepted++;
+      // node:zlib has its own mind about what follows the last member.
+      const members = bytes.subarray(0, result.checkpoints.at(-1)!.compressedBitOffset / 8);
+      const expected = oracle(members);
+      assert(expected !== undefined, "node:zlib refuses what was accepted");
+      assert(equalBytes(result.plain, expected), "node:zlib decodes something else");
+    }
+    assert(accepted > 0 && accepted < ROUNDS / 2, `${accepted} of ${ROUNDS} were accepted`);
+  });
+});
+
+Deno.test("gzip fuzz: a decoder on mutated bytes, window or bit offset makes its bytes or throws CorruptError", () => {
+  withSeed((random) => {
+    const whole: { bytes: Uint8Array; result: ScanResult }[] = seeds(random).map((bytes) => {
+      return { bytes, result: scan(gzip, [bytes], { spacingBytes: 500 }) };
+    });
+    for (let round = 0; round < ROUNDS / 2; round++) {
+      const { bytes, result } = whole[random.below(whole.length)]!;
+      const checkpoint = result.checkpoints[random.below(result.checkpoints.length - 1)]!;
+      const from = {
+        ...checkpoint,
+        atHeader: random.below(8) === 0 || checkpoint.atHeader,
+        compressedBitOffset: Math.max(0, checkpoint.compressedBitOffset + random.below(5) - 2),
+        window: checkpoint.window.subarray(random.below(4) === 0 ? random.below(checkpoint.window.length + 1) : 0),
+      };
+      const input = mutate(bytes.subarray(Math.floor(from.compressedBitOffset / 8)), random);
+      const wanted = random.below(20_000);
+      const plain = attempt(() => decode(gzip, from, wanted, random.split(input, 800)));
+      if (plain !== undefined) assert(plain.length <= wanted);
+    }
+  });
+});
