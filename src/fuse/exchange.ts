@@ -1,0 +1,81 @@
+import type { Logger } from "../base/mod.ts";
+import type { FileSystem, FileSystemStatistics, NodeAttributes } from "./file_system.ts";
+import { OutHeader } from "./abi.ts";
+
+/** What INIT settled with the kernel; holds for the mount's life. */
+export interface Negotiated {
+  /** The kernel's protocol version. */
+  readonly major: number;
+  readonly minor: number;
+  /** Flags accepted, bits 0–31 and 32–63, unsigned. */
+  readonly flagsLow: number;
+  readonly flagsHigh: number;
+  /** The longest READ that the kernel may send. */
+  readonly maxReadBytes: number;
+  readonly maxReadaheadBytes: number;
+  /** Whether the kernel knows the RESEND notification: whether a mount may outlive its server. */
+  readonly hasResend: boolean;
+}
+
+/** A READ whose data are not at hand, to be answered later through DeferredReplies. Plain numbers: it can be posted. */
+export interface DeferredRead {
+  /** The two halves of the request's number; bit 31 of the high half marks a request that was sent again. */
+  readonly uniqueLow: number;
+  readonly uniqueHigh: number;
+  readonly inode: number;
+  readonly offset: number;
+  /** As asked; the file may end before. Never more than fits in a reply. */
+  readonly lengthBytes: number;
+}
+
+/** Settings of a FUSE server, all decided. */
+export interface ServerSettings {
+  readonly replyBytes: number;
+  readonly pageBytes: number;
+  readonly attributeTimeoutSeconds: number;
+  readonly entryTimeoutSeconds: number;
+  readonly maxReadaheadBytes: number;
+  readonly maxBackground: number;
+  readonly idmap: boolean;
+  readonly log: Logger;
+  readonly onDeferred: (read: DeferredRead) => void;
+  readonly onInterrupt: (uniqueLow: number, uniqueHigh: number) => void;
+  readonly onInit: (negotiated: Negotiated) => void;
+}
+
+/** Where the body of a reply starts in its buffer. */
+export const BODY: number = OutHeader.sizeBytes;
+
+/** Bytes kept free at the end of the reply buffer, so that a name or a record that does not fit may be written first. */
+export const SLACK_BYTES = 512;
+
+/** What an operation returns for a request that gets no reply, or gets it elsewhere. */
+export const NO_REPLY = -65536;
+
+/** One request and its reply, and all that an operation needs. There is one of these a server, used over and over. */
+export interface Exchange {
+  readonly fs: FileSystem;
+  readonly settings: ServerSettings;
+  readonly request: Uint8Array<ArrayBuffer>;
+  readonly requestView: DataView<ArrayBuffer>;
+  /** How many bytes of `request` are of this request. */
+  requestBytes: number;
+  /** `nodeid` of the request's header. */
+  inode: number;
+  uniqueLow: number;
+  uniqueHigh: number;
+  readonly reply: Uint8Array<ArrayBuffer>;
+  readonly replyView: DataView<ArrayBuffer>;
+  /** How long a body may be. */
+  readonly bodyBytes: number;
+  /** Scratch space. */
+  readonly attributes: NodeAttributes;
+  readonly statistics: FileSystemStatistics;
+}
+
+/** One FUSE operation: the number of body bytes now in the reply at {@linkcode BODY}; −errno; or NO_REPLY. */
+export interface Operation {
+  /** The shortest body the request may have. */
+  readonly minBodyBytes: number;
+  run(exchange: Exchange): number;
+}
