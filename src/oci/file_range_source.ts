@@ -1,0 +1,136 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { type ByteRange, ClipError, messageOf, type RangeSource } from "../base/mod.ts";
+import { checkRange } from "./check_range.ts";
+
+/** A file that is opened when it is first read, and stays open until it is closed. */
+export class LazyFile {
+  readonly path: string;
+  #descriptor: number | undefined;
+  #isClosed = false;
+
+  /** Opens nothing yet. */
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** How many bytes it has now. @throws {ClipError} */
+  sizeBytes(): number {
+    const descriptor = this.#open();
+    return this.#attempt(() => {
+      const status = fstatSync(descriptor);
+      if (!status.isFile()) throw new ClipError("io", `cannot read ${this.path}: it is not a regular file`);
+      return status.size;
+    });
+  }
+
+  /**
+   * Fills `bytes` from `offset` on. Positioned, so that readers do not disturb one another.
+   * @throws {ClipError} `not_found` or `io`, naming the path; also where the file ends before that.
+   */
+  read(bytes: Uint8Array, offset: number): void {
+    const descriptor = this.#open();
+    this.#attempt(() => {
+      for (let filled = 0; filled < bytes.length;) {
+        const readBytes = readSync(descriptor, bytes, filled, bytes.length - filled, offset + filled);
+        if (readBytes === 0) {
+          const end = offset + filled;
+          throw new ClipError(
+            "io",
+            `cannot read ${this.path}: it ends at byte ${end}, expected ${offset + bytes.length}`,
+          );
+        }
+        filled += readBytes;
+      }
+    });
+  }
+
+  /** Later reads fail. Safe to call again. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    this.#descriptor = undefined;
+  }
+
+  #open(): number {
+    if (this.#isClosed) throw new ClipError("aborted", `cannot read ${this.path}: it was closed`);
+    this.#descriptor ??= this.#attempt(() => openSync(this.path, "r"));
+    return this.#descriptor;
+  }
+
+  #attempt<Value>(work: () => Value): Value {
+    try {
+      return work();
+    } catch (error) {
+      if (error instanceof ClipError) throw error;
+      const code = (error as { code?: unknown }).code;
+      if (code === "ENOENT" || code === "ENOTDIR") {
+        throw new ClipError("not_found", `cannot read ${this.path}: it does not exist`);
+      }
+      if (code === "EACCES") throw new ClipError("denied", `cannot read ${this.path}: permission denied`);
+      throw new ClipError("io", `cannot read ${this.path}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+}
+
+/** Where in a file a source's bytes are. */
+export interface FilePart {
+  readonly file: LazyFile;
+  /** Of the first byte. */
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** What it is, for messages. */
+  readonly description: string;
+  /** The size that the whole file must have when it is first read; left out where the part is a member of an archive. */
+  readonly fileBytes?: number;
+}
+
+const STREAM_PIECE_BYTES = 1024 * 1024;
+
+/** A local file, or a part of one. */
+export class FileRangeSource implements RangeSource {
+  readonly description: string;
+  readonly sizeBytes: number;
+  readonly #part: FilePart;
+  #isChecked = false;
+
+  /** Opens nothing yet. */
+  constructor(part: FilePart) {
+    this.#part = part;
+    this.description = part.description;
+    this.sizeBytes = part.sizeBytes;
+  }
+
+  /** @see RangeSource.readRange */
+  // deno-lint-ignore require-await -- async, so that every failure is a rejection
+  async readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    signal?.throwIfAborted();
+    checkRange(range, this.sizeBytes);
+    return this.#read(range);
+  }
+
+  /** @see RangeSource.stream */
+  async *stream({ offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {}): AsyncGenerator<
+    Uint8Array<ArrayBuffer>
+  > {
+    checkRange({ offset, endExclusive: this.sizeBytes }, this.sizeBytes);
+    for (let at = offset; at < this.sizeBytes;) {
+      signal?.throwIfAborted();
+      const endExclusive = Math.min(at + STREAM_PIECE_BYTES, this.sizeBytes);
+      yield this.#read({ offset: at, endExclusive });
+      at = endExclusive;
+      // Reading is synchronous: let others have a turn between two pieces.
+      await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    }
+  }
+
+  #read({ offset, endExclusive }: ByteRange): Uint8Array<ArrayBuffer> {
+    const { file, fileBytes } = this.#part;
+    if (!this.#isChecked && fileBytes !== undefined && file.sizeBytes() !== fileBytes) {
+      throw new ClipError("corrupt", `${file.path} has ${file.sizeBytes()} bytes, expected ${fileBytes}`);
+    }
+    this.#isChecked = true;
+    const bytes = new Uint8Array(endExclusive - offset);
+    if (bytes.length > 0) file.read(bytes, this.#part.offset + offset);
+    return bytes;
+  }
+}

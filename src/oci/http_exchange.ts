@@ -1,0 +1,209 @@
+import { ClipError } from "../base/mod.ts";
+import { describeNetworkFailure, redactUrl, RegistryError, show, stalledError } from "./errors.ts";
+
+/** How requests are sent. */
+export interface HttpOptions {
+  readonly fetch: typeof fetch;
+  /** The longest wait for the headers of an answer, and for each next piece of its body. */
+  readonly timeoutMs: number;
+}
+
+/** One request. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent as Authorization, but only as long as redirects stay on the origin of `url`. */
+  readonly authorization?: string | undefined;
+  readonly body?: string;
+  /** Any of them ends the request and the reading of its answer. */
+  readonly signals: readonly (AbortSignal | undefined)[];
+}
+
+const MAX_REDIRECTS = 5;
+
+/**
+ * The answer to `request`, whatever its status, after following redirects. The caller closes it.
+ *
+ * Redirects are followed here and not by fetch, since a registry redirects to signed URLs of other hosts: these get no
+ * Authorization, not even where a later redirect leads back, and their queries appear in no message.
+ * @throws {RegistryError} of code `network` (retryable) without an answer; of code `registry` for a redirect that is
+ * refused (https to http, more than five, a POST). @throws the reason of a signal.
+ */
+export async function exchange(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
+  let url = request.url;
+  let authorization = request.authorization;
+  for (let redirects = 0;; redirects++) {
+    const response = await send(options, { ...request, url, authorization });
+    if (![301, 302, 303, 307, 308].includes(response.status)) return response;
+    const location = response.headers.get("location");
+    response.close();
+    const next = redirectTarget(location, url, request.method, redirects);
+    if (next.origin !== request.url.origin) authorization = undefined;
+    url = next;
+  }
+}
+
+function redirectTarget(location: string | null, from: URL, method: string, redirectsBefore: number): URL {
+  const refuse = (problem: string) =>
+    new RegistryError({ code: "registry", problem, method, redactedUrl: redactUrl(from) });
+  if (method !== "GET") throw refuse("redirects a request that carries a login");
+  if (redirectsBefore >= MAX_REDIRECTS) throw refuse(`more than ${MAX_REDIRECTS} redirects`);
+  let next: URL;
+  try {
+    next = new URL(location ?? "", from);
+  } catch {
+    throw refuse("redirects to something that is not a URL");
+  }
+  if (location === null) throw refuse("redirects without saying where to");
+  if (next.protocol !== "https:" && next.protocol !== "http:") throw refuse(`redirects to ${show(next.protocol)}`);
+  if (from.protocol === "https:" && next.protocol === "http:") {
+    throw refuse(`redirects from https to ${redactUrl(next)}; plain http is refused`);
+  }
+  next.username = "";
+  next.password = "";
+  next.hash = "";
+  return next;
+}
+
+async function send(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
+  const life = new RequestLife(options.timeoutMs, request);
+  const headers: Record<string, string> = { ...request.headers, "accept-encoding": "identity", "user-agent": "clip" };
+  if (request.authorization !== undefined) headers["authorization"] = request.authorization;
+  try {
+    const response = await life.within("answer", () =>
+      options.fetch(request.url, {
+        method: request.method,
+        headers,
+        redirect: "manual",
+        signal: life.signal,
+        ...(request.body === undefined ? {} : { body: request.body }),
+      }));
+    return new HttpResponse(response, request, life);
+  } catch (error) {
+    life.end();
+    throw error;
+  }
+}
+
+/** The time limits and signals of one request, from its start to the end of its answer's body. */
+class RequestLife {
+  readonly #controller = new AbortController();
+  readonly #timeoutMs: number;
+  readonly #request: HttpRequest;
+  readonly #onAbort: (event: Event) => void;
+
+  constructor(timeoutMs: number, request: HttpRequest) {
+    this.#timeoutMs = timeoutMs;
+    this.#request = request;
+    this.#onAbort = (event) => this.#controller.abort((event.target as AbortSignal).reason);
+    for (const signal of request.signals) signal?.throwIfAborted();
+    // Not AbortSignal.any: listeners on a signal that lives as long as a mount must go when the request ends.
+    for (const signal of request.signals) signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The result of `wait`, with the reason of the end where that came first, and every failure a RegistryError. */
+  async within<Value>(phase: "answer" | "data", wait: () => Promise<Value>): Promise<Value> {
+    const { method } = this.#request;
+    const redactedUrl = redactUrl(this.#request.url);
+    const timeoutMs = this.#timeoutMs;
+    const timer = setTimeout(
+      () => this.#controller.abort(stalledError({ method, redactedUrl, timeoutMs, phase })),
+      timeoutMs,
+    );
+    try {
+      return await wait();
+    } catch (error) {
+      this.signal.throwIfAborted();
+      const { text, lasting } = describeNetworkFailure(error);
+      const problem = `${phase === "answer" ? "no answer" : "the transfer broke off"}: ${text}`;
+      throw new RegistryError({ code: "network", problem, method, redactedUrl, retryable: !lasting });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  end(): void {
+    for (const signal of this.#request.signals) signal?.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+/** An answer whose body is being read. To be closed, however the reading went. */
+export class HttpResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly method: string;
+  /** Of the request that got this answer, after redirects. */
+  readonly redactedUrl: string;
+  /** `host` or `host:port` that gave the answer. */
+  readonly host: string;
+  /** Scheme, host and port that gave the answer. */
+  readonly origin: string;
+  readonly #life: RequestLife;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
+  #ended = false;
+
+  /** @param life Ended by {@linkcode close}. */
+  constructor(response: Response, request: HttpRequest, life: RequestLife) {
+    this.status = response.status;
+    this.headers = response.headers;
+    this.method = request.method;
+    this.redactedUrl = redactUrl(request.url);
+    this.host = request.url.host;
+    this.origin = request.url.origin;
+    this.#life = life;
+    this.#reader = response.body?.getReader();
+  }
+
+  /**
+   * The next piece of the body, never empty, owned by the caller; undefined at its end.
+   * @throws {RegistryError} of code `network`, retryable. @throws the reason of a signal.
+   */
+  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    while (this.#reader !== undefined && !this.#ended) {
+      const { done, value } = await this.#life.within("data", () => this.#reader!.read());
+      if (done) this.#ended = true;
+      else if (value.length > 0) return value;
+    }
+    return undefined;
+  }
+
+  /** The whole body. @throws {ClipError} of code `limit` when it has more than `limitBytes`; else as `read`. */
+  async readAll(limitBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    const pieces: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) {
+      sizeBytes += piece.length;
+      if (sizeBytes > limitBytes) {
+        throw new ClipError("limit", `${this.method} ${this.redactedUrl}: the answer exceeds ${limitBytes} bytes`);
+      }
+      pieces.push(piece);
+    }
+    const all = new Uint8Array(sizeBytes);
+    let at = 0;
+    for (const piece of pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
+  }
+
+  /** An error about this answer. */
+  error(problem: string, options: { retryable?: boolean } = {}): RegistryError {
+    const { method, redactedUrl, status } = this;
+    return new RegistryError({ code: "registry", problem, method, redactedUrl, status, ...options });
+  }
+
+  /** Gives up whatever was not read, and lets go of the signals. Safe to call again. */
+  close(): void {
+    this.#life.end();
+    if (this.#ended || this.#reader === undefined) return;
+    this.#ended = true;
+    // The body may already have failed; there is nobody left to tell.
+    this.#reader.cancel().catch(() => {});
+  }
+}

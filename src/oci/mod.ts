@@ -1,0 +1,20 @@
+/**
+ * Where images come from: references, registries, OCI layouts and archives. `resolveImage` goes from a reference to
+ * the verified documents of one image; `openBlobStore` gives access to its layers, by range.
+ */
+export { type LayerDescriptor } from "./descriptor.ts";
+export { RegistryError, type RegistryErrorDetails } from "./errors.ts";
+export { type Image } from "./image.ts";
+export { type ImageConfig, type RunConfig } from "./image_config.ts";
+export { openBlobStore } from "./open_blob_store.ts";
+export { formatPlatform, machinePlatform, parsePlatform, type Platform } from "./platform.ts";
+export {
+  type DockerArchiveReference,
+  type DockerReference,
+  formatImageReference,
+  type ImageReference,
+  type LayoutReference,
+  parseImageReference,
+} from "./reference.ts";
+export { resolveImage } from "./resolve_image.ts";
+export { type BlobStore, type SourceOptions } from "./source.ts";

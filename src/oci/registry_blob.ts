@@ -1,0 +1,183 @@
+import { assert, type ByteRange, type Digest, type RangeSource } from "../base/mod.ts";
+import { checkRange } from "./check_range.ts";
+import type { HttpResponse } from "./http_exchange.ts";
+import type { RegistryClient } from "./registry_client.ts";
+
+/** What is common to the blobs of one repository. */
+export interface BlobContext {
+  readonly client: RegistryClient;
+  /** Hosts that were warned about, for ignoring Range. */
+  readonly warnedHosts: Set<string>;
+}
+
+/**
+ * A blob in a registry, read by range requests.
+ *
+ * A range that comes back wrong would be corruption that nobody may notice at once, so an answer counts only if it says
+ * which bytes it holds and holds just these. A server that ignores Range answers 200 with the whole blob: the part
+ * that was asked for is taken out of it, and the rest is not read. What arrived before a transfer broke off is kept,
+ * and the next try asks for the rest.
+ * Source: RFC 9110, section 14; OCI distribution-spec, "Pulling blobs".
+ */
+export class RegistryBlob implements RangeSource {
+  readonly description: string;
+  readonly sizeBytes: number;
+  readonly #digest: Digest;
+  readonly #context: BlobContext;
+
+  constructor(context: BlobContext, { digest, sizeBytes }: { digest: Digest; sizeBytes: number }) {
+    this.description = `blob ${digest} of ${context.client.name}`;
+    this.sizeBytes = sizeBytes;
+    this.#digest = digest;
+    this.#context = context;
+  }
+
+  /** @see RangeSource.readRange */
+  async readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    checkRange(range, this.sizeBytes);
+    const bytes = new Uint8Array(range.endExclusive - range.offset);
+    let filledBytes = 0;
+    if (bytes.length === 0) return bytes;
+    return await this.#context.client.retry(async () => {
+      const missing = { offset: range.offset + filledBytes, endExclusive: range.endExclusive };
+      const transfer = await this.#open(missing, signal);
+      try {
+        for (let piece = await transfer.next(); piece !== undefined; piece = await transfer.next()) {
+          bytes.set(piece, filledBytes);
+          filledBytes += piece.length;
+        }
+      } catch (error) {
+        // Bytes from an answer that turned out to be wrong are not to be trusted; from one that broke off they are.
+        if (transfer.isWrong) filledBytes = missing.offset - range.offset;
+        throw error;
+      } finally {
+        transfer.close();
+      }
+      return bytes;
+    }, signal);
+  }
+
+  /** @see RangeSource.stream */
+  async *stream({ offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {}): AsyncGenerator<
+    Uint8Array<ArrayBuffer>
+  > {
+    checkRange({ offset, endExclusive: this.sizeBytes }, this.sizeBytes);
+    let transfer: Transfer | undefined;
+    try {
+      for (let position = offset; position < this.sizeBytes;) {
+        // The tries are counted anew for each piece: a long transfer may break many times, as long as it gets on.
+        const piece = await this.#context.client.retry(async () => {
+          try {
+            transfer ??= await this.#open({ offset: position, endExclusive: this.sizeBytes }, signal);
+            return await transfer.next();
+          } catch (error) {
+            transfer?.close();
+            transfer = undefined;
+            throw error;
+          }
+        }, signal);
+        assert(piece !== undefined, `${this.description}: a transfer ended before its range`);
+        position += piece.length;
+        yield piece;
+      }
+    } finally {
+      transfer?.close();
+    }
+  }
+
+  async #open(range: ByteRange, signal: AbortSignal | undefined): Promise<Transfer> {
+    const { client, warnedHosts } = this.#context;
+    const isWhole = range.offset === 0 && range.endExclusive === this.sizeBytes;
+    const response = await client.open({
+      path: `blobs/${this.#digest}`,
+      headers: isWhole ? {} : { range: `bytes=${range.offset}-${range.endExclusive - 1}` },
+      expected: isWhole ? [200] : [200, 206],
+      signal,
+    });
+    try {
+      if (!isWhole && response.status === 200 && !warnedHosts.has(response.host)) {
+        warnedHosts.add(response.host);
+        client.log.warn("registry ignores Range: whole layers are transferred to read parts of them", {
+          host: response.host,
+        });
+      }
+      return new Transfer(response, range, this.sizeBytes);
+    } catch (error) {
+      response.close();
+      throw error;
+    }
+  }
+}
+
+/** One answer that holds a range of a blob. */
+class Transfer {
+  /** Whether the answer was found to hold other bytes than it should. */
+  isWrong = false;
+  readonly #response: HttpResponse;
+  /** Bytes of the body before the range. */
+  #skipBytes: number;
+  /** Bytes of the range still to come. */
+  #leftBytes: number;
+  /** Whether the body ends where the range ends. */
+  readonly #endsWithRange: boolean;
+
+  /** @throws {RegistryError} (retryable) when the headers say that it holds something else. */
+  constructor(response: HttpResponse, range: ByteRange, sizeBytes: number) {
+    const isPartial = response.status === 206;
+    const rangeBytes = range.endExclusive - range.offset;
+    if (isPartial) checkContentRange(response, range, sizeBytes);
+    const bodyBytes = isPartial ? rangeBytes : sizeBytes;
+    const stated = response.headers.get("content-length");
+    if (stated !== null && Number(stated) !== bodyBytes) {
+      throw response.error(`a body of ${Number(stated)} bytes, expected ${bodyBytes}`, { retryable: true });
+    }
+    this.#response = response;
+    this.#skipBytes = isPartial ? 0 : range.offset;
+    this.#leftBytes = rangeBytes;
+    this.#endsWithRange = isPartial || range.endExclusive === sizeBytes;
+  }
+
+  /** The next bytes of the range; undefined after the last. @throws {RegistryError} (retryable) */
+  async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    while (this.#leftBytes > 0) {
+      let piece = await this.#response.read();
+      if (piece === undefined) {
+        throw this.#response.error(`the body ended ${this.#leftBytes} bytes early`, { retryable: true });
+      }
+      const skippedBytes = Math.min(this.#skipBytes, piece.length);
+      this.#skipBytes -= skippedBytes;
+      if (skippedBytes > 0) piece = piece.subarray(skippedBytes);
+      if (piece.length > this.#leftBytes) {
+        if (this.#endsWithRange) throw this.#tooLong();
+        piece = piece.subarray(0, this.#leftBytes);
+      }
+      if (piece.length === 0) continue;
+      this.#leftBytes -= piece.length;
+      // The last piece is given out only once the body is seen to end with it.
+      if (this.#leftBytes === 0 && this.#endsWithRange && (await this.#response.read()) !== undefined) {
+        throw this.#tooLong();
+      }
+      return piece;
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.#response.close();
+  }
+
+  #tooLong(): Error {
+    this.isWrong = true;
+    return this.#response.error("the body goes on past the end of the range", { retryable: true });
+  }
+}
+
+function checkContentRange(response: HttpResponse, range: ByteRange, sizeBytes: number): void {
+  const header = response.headers.get("content-range") ?? "";
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16})$/i.exec(header.trim());
+  const [first, last, total] = match?.slice(1).map(Number) ?? [];
+  if (first === range.offset && last === range.endExclusive - 1 && total === sizeBytes) return;
+  const found = match === null ? "no usable Content-Range" : `bytes ${first} to ${last} of ${total}`;
+  const expected = `bytes ${range.offset} to ${range.endExclusive - 1} of ${sizeBytes}`;
+  throw response.error(`${found}, expected ${expected}`, { retryable: true });
+}

@@ -1,0 +1,149 @@
+import { ClipError, type Logger, retry, type RetryPolicy } from "../base/mod.ts";
+import { Authenticator } from "./authenticate.ts";
+import { RegistryError } from "./errors.ts";
+import { exchange, type HttpOptions, type HttpResponse } from "./http_exchange.ts";
+import { isLoopback } from "./loopback.ts";
+import type { DockerReference } from "./reference.ts";
+import type { SourceOptions } from "./source.ts";
+import { statusError } from "./status_error.ts";
+
+/** One GET of a repository's. */
+export interface RepositoryRequest {
+  /** Below the repository: `manifests/latest`, `blobs/sha256:…`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Statuses that are no failure. */
+  readonly expected: readonly number[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+const PROBE_TIMEOUT_MS = 5_000;
+
+/**
+ * Requests to one repository of one registry: finds out the scheme, logs in, translates statuses, tries again.
+ * Source: OCI distribution-spec, "Pull".
+ */
+export class RegistryClient {
+  /** `registry/repository`. */
+  readonly name: string;
+  readonly log: Logger;
+  readonly #http: HttpOptions;
+  readonly #host: string;
+  readonly #repository: string;
+  readonly #scope: string;
+  readonly #policy: RetryPolicy | undefined;
+  readonly #authenticator: Authenticator;
+  readonly #closer = new AbortController();
+  readonly #detach: () => void;
+  #scheme: Promise<"https:" | "http:"> | undefined;
+
+  /** Sends nothing. */
+  constructor({ registry, repository }: Pick<DockerReference, "registry" | "repository">, options: SourceOptions) {
+    const plainHttp = options.plainHttp ?? false;
+    this.name = `${registry}/${repository}`;
+    this.log = options.log;
+    this.#http = { fetch: options.fetch ?? fetch, timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS };
+    this.#host = registry === "docker.io" ? "registry-1.docker.io" : registry;
+    this.#repository = repository;
+    this.#scope = `repository:${repository}:pull`;
+    this.#policy = options.retry;
+    const onAbort = () => this.#closer.abort(options.signal?.reason);
+    options.signal?.addEventListener("abort", onAbort);
+    this.#detach = () => options.signal?.removeEventListener("abort", onAbort);
+    if (options.signal?.aborted) onAbort();
+    if (plainHttp) this.#scheme = Promise.resolve("http:");
+    else if (!isLoopback(new URL(`https://${this.#host}/`).hostname)) this.#scheme = Promise.resolve("https:");
+    this.#authenticator = new Authenticator({
+      http: this.#http,
+      registry,
+      plainHttp,
+      dockerConfigPath: options.dockerConfigPath,
+      log: options.log,
+      signal: this.#closer.signal,
+    });
+  }
+
+  /** Ends all requests; later ones fail. */
+  close(): void {
+    this.#detach();
+    this.#closer.abort(new ClipError("aborted", `${this.name}: the connection to the registry was closed`));
+  }
+
+  /** The result of `work`, tried again after failures that may pass. */
+  retry<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+    return retry(work, {
+      ...(this.#policy === undefined ? {} : { policy: this.#policy }),
+      signal,
+      onRetry: (error, delayMs) =>
+        this.log.info("trying again", { error: error.message, delayMs: Math.round(delayMs) }),
+    });
+  }
+
+  /**
+   * The answer to one request, with one of the `expected` statuses; the caller reads and closes it. Tries again only
+   * after a 401, with a renewed login. @throws {RegistryError} @throws the reason of a signal.
+   */
+  async open(request: RepositoryRequest): Promise<HttpResponse> {
+    const origin = `${await this.#findScheme()}//${this.#host}`;
+    const url = new URL(`/v2/${this.#repository}/${request.path}`, origin);
+    let authorization = await this.#authenticator.header(this.#scope);
+    for (let loggedIn = false;; loggedIn = true) {
+      const response = await this.#send(url, request, authorization);
+      if (request.expected.includes(response.status)) return response;
+      try {
+        if (response.status !== 401 || response.origin !== url.origin || loggedIn) throw await statusError(response);
+        authorization = await this.#logIn(response, authorization, url);
+      } finally {
+        response.close();
+      }
+    }
+  }
+
+  /** A login to try again with; where the refusal itself does not say how, the registry's ping must. */
+  async #logIn(refusal: HttpResponse, refused: string | undefined, url: URL): Promise<string> {
+    if (refusal.headers.has("www-authenticate")) return await this.#authenticator.renew(this.#scope, refused, refusal);
+    const ping = await this.#ping(url, this.#http);
+    try {
+      return await this.#authenticator.renew(this.#scope, refused, ping);
+    } finally {
+      ping.close();
+    }
+  }
+
+  #send(url: URL, request: RepositoryRequest, authorization: string | undefined): Promise<HttpResponse> {
+    const signals = [this.#closer.signal, request.signal];
+    this.log.debug("request", { url: url.href, range: request.headers["range"] });
+    return exchange(this.#http, { method: "GET", url, headers: request.headers, authorization, signals });
+  }
+
+  #ping(base: URL, http: HttpOptions): Promise<HttpResponse> {
+    const url = new URL("/v2/", base);
+    return exchange(http, { method: "GET", url, headers: {}, signals: [this.#closer.signal] });
+  }
+
+  /**
+   * https, but plain http for a registry on this machine that does not answer in https: Docker's rule. Asked once,
+   * unless nothing answers at all.
+   */
+  #findScheme(): Promise<"https:" | "http:"> {
+    this.#scheme ??= this.#probe().catch((error) => {
+      this.#scheme = undefined;
+      throw error;
+    });
+    return this.#scheme;
+  }
+
+  async #probe(): Promise<"https:" | "http:"> {
+    const http = { ...this.#http, timeoutMs: Math.min(this.#http.timeoutMs, PROBE_TIMEOUT_MS) };
+    for (const scheme of ["https:", "http:"] as const) {
+      try {
+        (await this.#ping(new URL(`${scheme}//${this.#host}/`), http)).close();
+        return scheme;
+      } catch (error) {
+        if (!(error instanceof RegistryError) || error.code !== "network" || scheme === "http:") throw error;
+      }
+    }
+    throw new ClipError("internal", "internal error: no scheme left to probe");
+  }
+}

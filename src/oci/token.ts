@@ -1,0 +1,46 @@
+import { CorruptError } from "../base/mod.ts";
+import { fieldOf, type JsonPlace, parseJsonObject } from "./json_fields.ts";
+
+/** A login that can be sent. Never to be printed. */
+export interface Token {
+  /** The value of an Authorization header. */
+  readonly header: string;
+  /** From when on it is to be renewed before it is used, in milliseconds since 1970. */
+  readonly renewAtMs: number;
+}
+
+/** What a token lives where the server does not say. Source: distribution/docs/spec/auth/token.md. */
+const DEFAULT_LIFETIME_SECONDS = 60;
+const MAX_MARGIN_MS = 30_000;
+
+/**
+ * The token in a token server's answer, received at `nowMs`. It is to be renewed a quarter of its life, or 30 s, before
+ * it ends: a request that starts before must also be answered before.
+ * `issued_at` shortens the life only where it makes sense by this machine's clock, which may be wrong.
+ * @throws {CorruptError} without the answer's text.
+ */
+export function parseTokenAnswer(
+  bytes: Uint8Array,
+  { source, nowMs }: { source: string; nowMs: number },
+): Token {
+  const place: JsonPlace = { subject: "token", source };
+  const answer = parseJsonObject(bytes, place);
+  const token = [fieldOf(answer, "token"), fieldOf(answer, "access_token")].find((value) =>
+    value !== undefined && value !== ""
+  );
+  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
+    throw new CorruptError({ ...place, field: "token", expected: "printable characters" });
+  }
+  const stated = Number(fieldOf(answer, "expires_in") ?? NaN);
+  const lifetimeMs = (stated > 0 && stated < 1e9 ? stated : DEFAULT_LIFETIME_SECONDS) * 1000;
+  const issuedAt = fieldOf(answer, "issued_at");
+  const ageMs = typeof issuedAt === "string" ? nowMs - Date.parse(issuedAt) : 0;
+  const usedMs = ageMs > 0 && ageMs < lifetimeMs / 2 ? ageMs : 0;
+  const marginMs = Math.min(lifetimeMs / 4, MAX_MARGIN_MS);
+  return { header: `Bearer ${token}`, renewAtMs: nowMs + lifetimeMs - usedMs - marginMs };
+}
+
+/** Whether `token` may be sent as it is. */
+export function isTokenUsable(token: Token, nowMs: number): boolean {
+  return nowMs < token.renewAtMs;
+}
