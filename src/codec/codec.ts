@@ -107,10 +107,8 @@ export interface Decoder {
 
 /** A compressed layer format. */
 export interface Codec {
-  /** `"none"`, `"gzip"`, `"zstd"`. */
+  /** `"none"`, `"gzip"`, `"zstd"`: what an archive calls it. */
   readonly name: string;
-  /** The number that stands for it in an archive. */
-  readonly id: number;
   /** Starts a scan at the first byte of a blob. */
   scanner(options: ScanOptions): Scanner;
   /** Starts a decoder at a checkpoint. */

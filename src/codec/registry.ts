@@ -26,12 +26,13 @@ const MAGICS: readonly { name: string; matches: (bytes: Uint8Array) => boolean }
   { name: "bzip2", matches: (bytes) => startsWith(bytes, [0x42, 0x5a, 0x68]) },
 ];
 
-/** The codec whose number an archive holds. @throws {ClipError} `unsupported` where this clip has none of it. */
-export function codecById(id: number): Codec {
-  const codec = CODECS.find((candidate) => candidate.id === id);
+/** The codec of that name, as an archive gives it. @throws {ClipError} `unsupported` where this clip has none of it. */
+export function codecByName(name: string): Codec {
+  const codec = CODECS.find((candidate) => candidate.name === name);
   if (codec === undefined) {
-    const known = CODECS.map(({ id, name }) => `${id} (${name})`).join(", ");
-    throw new ClipError("unsupported", `cannot decode layers of codec ${id}: this version of clip knows ${known}`);
+    const known = CODECS.map((candidate) => candidate.name).join(", ");
+    const quoted = JSON.stringify(name.slice(0, 50));
+    throw new ClipError("unsupported", `cannot decode layers of codec ${quoted}: this version of clip knows ${known}`);
   }
   return codec;
 }

@@ -145,9 +145,16 @@ function checkStream(
   for (const meanLength of compressed.length > 20000 ? [700, 30000] : [1, 50, 3000]) {
     const split = scan(codec, random.split(compressed, meanLength), options);
     assert(equalBytes(split.plain, plain), `pieces of about ${meanLength} bytes give the plain bytes`);
-    assert.deepEqual(split.checkpoints, whole.checkpoints);
+    assertSameCheckpoints(split.checkpoints, whole.checkpoints);
   }
   checkDecodes(codec, { plain, compressed }, whole.checkpoints, random);
+}
+
+/** Asserts that two scans made the same; `assert.deepEqual` takes minutes over the windows in Deno 2.4. */
+export function assertSameCheckpoints(actual: readonly Checkpoint[], expected: readonly Checkpoint[]): void {
+  const withoutWindows = (list: readonly Checkpoint[]) => list.map(({ window, ...rest }) => [rest, window.length]);
+  assert.deepEqual(withoutWindows(actual), withoutWindows(expected));
+  actual.forEach(({ window }, i) => assert(equalBytes(window, expected[i]!.window), `window ${i}`));
 }
 
 function randomStarts(plainBytes: number, random: SeededRandom): number[] {

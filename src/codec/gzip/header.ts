@@ -2,8 +2,8 @@
  * The wrapping of a gzip member: the header before its deflate data and the trailer after it.
  * Every numeric offset of the format is in this file. Source: RFC 1952, section 2.3.
  */
-import { crc32 } from "node:zlib";
 import { CorruptError } from "../../base/mod.ts";
+import { crc32 } from "./crc32.ts";
 
 /** The first byte of every member. */
 export const MAGIC_0 = 0x1f;

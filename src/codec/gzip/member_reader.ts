@@ -1,5 +1,5 @@
-import { crc32 } from "node:zlib";
 import { CorruptError } from "../../base/mod.ts";
+import { crc32 } from "./crc32.ts";
 import { type InflateEngine, InflateStop } from "./engine.ts";
 import { HeaderParser, MAGIC_0, MAGIC_1, TRAILER_BYTES, TRAILER_CRC_AT, TRAILER_LENGTH_AT } from "./header.ts";
 

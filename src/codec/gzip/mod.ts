@@ -35,7 +35,6 @@ const DECODER_ROOM_BYTES = 64 * 1024;
 export function gzipCodec(createEngine: (purpose: "scan" | "decode") => InflateEngine): Codec {
   return {
     name: "gzip",
-    id: 1,
     scanner: (options: ScanOptions): Scanner => new GzipScanner(createEngine("scan"), options),
     decoder: (options: DecodeOptions): Decoder => new GzipDecoder(createEngine("decode"), options),
   };

@@ -7,7 +7,6 @@ const NO_WINDOW: Uint8Array = new Uint8Array(0);
 /** Layers that are not compressed. Checkpoints lie exactly on the spacing and on the starts of large files. */
 export const none: Codec = {
   name: "none",
-  id: 0,
   scanner: (options: ScanOptions): Scanner => new NoneScanner(options),
   decoder: (options: DecodeOptions): Decoder => new NoneDecoder(options),
 };

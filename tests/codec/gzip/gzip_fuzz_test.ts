@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { CorruptError, equalBytes } from "../../../src/base/mod.ts";
-import { codecById } from "../../../src/codec/mod.ts";
+import { codecByName } from "../../../src/codec/mod.ts";
 import { concat, decode, scan, type ScanResult } from "../codec_contract.ts";
 import { type SeededRandom, withSeed } from "../seeded_random.ts";
 import { handmadeStreams, textLike } from "./streams.ts";
 
-const gzip = codecById(1);
+const gzip = codecByName("gzip");
 const ROUNDS = 4000;
 
 function mutate(bytes: Uint8Array, random: SeededRandom): Uint8Array {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { CheckpointKind, codecById } from "../../../src/codec/mod.ts";
+import { CheckpointKind, codecByName } from "../../../src/codec/mod.ts";
 import { codecContract, scan } from "../codec_contract.ts";
 import { SeededRandom } from "../seeded_random.ts";
 
-const none = codecById(0);
+const none = codecByName("none");
 
 codecContract(none, function* () {
   const random = new SeededRandom(1);
