@@ -1,0 +1,40 @@
+/** Keeps the plain bytes of layers that have been fetched and verified. */
+import type { Digest } from "../base/mod.ts";
+
+/** Names one layer, as one archive cuts it into spans. */
+export interface LayerKey {
+  readonly diffId: Digest;
+  /** Length of the plain layer. */
+  readonly plainBytes: number;
+  /** Number of spans. */
+  readonly spans: number;
+  /** Stands for where the spans begin: archives that cut a layer alike share what is known to be present. */
+  readonly partition: string;
+}
+
+/**
+ * The cached spans of one layer. Spans are numbered from 0 in the layer. Being present is a hint, not a proof: another
+ * process or a disk may have damaged the bytes, so a reader verifies a span's digest before its first use.
+ */
+export interface LayerCache {
+  /** A file that holds the layer's plain bytes at their own offsets, for readers that do without this object. */
+  readonly dataPath: string | undefined;
+  /** Whether the span was written whole, by anybody. */
+  has(span: number): boolean;
+  /** Fills `target` with the bytes from `plainOffset` on; false where the cache does not hold that many. */
+  read(plainOffset: number, target: Uint8Array): boolean;
+  /** Keeps a span: first its bytes, then the note that it is present. @throws {ClipError} `io` when it cannot. */
+  write(span: number, plainOffset: number, bytes: Uint8Array): void;
+  /** Takes back the note that a span is present. */
+  forget(span: number): void;
+  /** Lets go of files. */
+  close(): void;
+}
+
+/** A place where layers are cached. */
+export interface SpanCache {
+  /** For messages. */
+  readonly description: string;
+  /** The spans of a layer. @throws {ClipError} `io` when they cannot be kept there. */
+  openLayer(key: LayerKey): LayerCache;
+}

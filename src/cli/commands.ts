@@ -1,0 +1,54 @@
+import type { Command } from "./command.ts";
+
+/** A row of the table of commands. Loading one loads nothing of the others: starting up is part of every mount. */
+export interface CommandEntry {
+  readonly name: string;
+  /** One sentence, as `clip help` shows it. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Every subcommand, in the order of `clip help`. To add one: a file in commands/ and a row here. */
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "index",
+    summary: "Read an image's layers once and write a .clip file.",
+    load: async () => (await import("./commands/index.ts")).index,
+  },
+  {
+    name: "mount",
+    summary: "Show an indexed image's root file system in a directory.",
+    load: async () => (await import("./commands/mount.ts")).mount,
+  },
+  {
+    name: "unmount",
+    summary: "Take a mount away.",
+    load: async () => (await import("./commands/unmount.ts")).unmount,
+  },
+  { name: "ls", summary: "List files of an indexed image.", load: async () => (await import("./commands/ls.ts")).ls },
+  {
+    name: "cat",
+    summary: "Write files of an indexed image to standard output.",
+    load: async () => (await import("./commands/cat.ts")).cat,
+  },
+  {
+    name: "stat",
+    summary: "Tell all about a file of an indexed image.",
+    load: async () => (await import("./commands/stat.ts")).stat,
+  },
+  {
+    name: "inspect",
+    summary: "Tell what a .clip file holds.",
+    load: async () => (await import("./commands/inspect.ts")).inspect,
+  },
+  {
+    name: "verify",
+    summary: "Check a .clip file, and the image's layers against it.",
+    load: async () => (await import("./commands/verify.ts")).verify,
+  },
+  {
+    name: "version",
+    summary: "Tell the version.",
+    load: async () => (await import("./commands/version.ts")).version,
+  },
+];

@@ -1,0 +1,160 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { map, optional, withDefault } from "@optique/core/modifiers";
+import { argument, option } from "@optique/core/primitives";
+import { choice, integer, string } from "@optique/core/valueparser";
+import {
+  ClipError,
+  formatBytes,
+  formatDuration,
+  KIB,
+  messageOf,
+  MIB,
+  parseSize,
+  writeFileAtomically,
+} from "../../base/mod.ts";
+import { indexImage, type IndexResult } from "../../indexer/mod.ts";
+import {
+  formatImageReference,
+  formatPlatform,
+  type Image,
+  type ImageReference,
+  machinePlatform,
+  parseImageReference,
+  parsePlatform,
+  resolveImage,
+} from "../../oci/mod.ts";
+import { defineCommand } from "../command.ts";
+import { registryOptions, valueOf } from "../options.ts";
+import { createProgress, PROGRESS_MODES } from "../progress.ts";
+
+/** Spacing of checkpoints in MiB that suits a use. */
+const USE_CASES = { "balanced": 2, "fast-index": 8, "fast-read": 1 } as const;
+const DEFAULT_FILE_CHECKPOINT_BYTES = 512 * KIB;
+/** A span is as long as the spacing, and a reader holds one in memory. */
+const MAX_SPACING_MIB = 64;
+
+const fileCheckpoints = valueOf<number | null>(
+  "SIZE|off",
+  null,
+  (text) => text === "off" ? null : parseSize(text),
+  (value) => value === null ? "off" : String(value),
+);
+
+/** `clip index` */
+export const index = defineCommand({
+  summary: "Read an image's layers once and write a .clip file.",
+  description:
+    message`IMAGE is a reference as docker takes it (ubuntu:24.04, ghcr.io/owner/name@sha256:…), or one of skopeo's \
+transports: docker://REFERENCE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE, docker-archive:FILE[:TAG]. Layers are streamed: \
+nothing is stored and nothing is converted. The .clip file is all that a mount needs besides the registry.`,
+  examples: [
+    "clip index ubuntu:24.04",
+    "clip index --plain-http registry.local:5000/app:v1 -o app.clip",
+    "clip index oci:./layout:latest --use-case fast-read -o app.clip",
+  ],
+  parser: object({
+    image: argument(string({ metavar: "IMAGE" }), { description: message`What to index.` }),
+    indexing: object("Indexing", {
+      output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
+        description: message`Where to write; default the image's name, its tag and .clip.`,
+      })),
+      useCase: withDefault(
+        option("--use-case", choice(Object.keys(USE_CASES) as (keyof typeof USE_CASES)[], { metavar: "NAME" }), {
+          description: message`Spacing of checkpoints by purpose: 2, 8 or 1 MiB; default balanced.`,
+        }),
+        "balanced" as const,
+      ),
+      checkpointMib: optional(option("--checkpoint-mib", integer({ metavar: "N", min: 1, max: MAX_SPACING_MIB }), {
+        description: message`Spacing of checkpoints in MiB of plain data; overrides --use-case.`,
+      })),
+      fileCheckpoints: withDefault(
+        option("--file-checkpoints", fileCheckpoints, {
+          description: message`A checkpoint before each file of at least this size; default 512KiB.`,
+        }),
+        DEFAULT_FILE_CHECKPOINT_BYTES,
+      ),
+      platform: map(
+        optional(option("--platform", string({ metavar: "OS/ARCH[/VARIANT]" }), {
+          description: message`Which image of an index; default this machine's.`,
+        })),
+        (text) => text === undefined ? machinePlatform() : parsePlatform(text),
+      ),
+      jobs: withDefault(
+        option("-j", "--jobs", integer({ metavar: "N", min: 1, max: 256 }), {
+          description: message`Layers read at once; default the number of processors.`,
+        }),
+        navigator.hardwareConcurrency,
+      ),
+      progress: withDefault(
+        option("--progress", choice(PROGRESS_MODES, { metavar: "MODE" }), {
+          description:
+            message`How progress is shown on standard error; default auto: bars on a terminal, else nothing.`,
+        }),
+        "auto" as const,
+      ),
+    }),
+    registry: registryOptions,
+  }),
+  async run({ image: text, indexing, registry }, { io, log }) {
+    const started = performance.now();
+    const reference = parseImageReference(text);
+    const output = indexing.output ?? defaultOutput(reference);
+    await checkFolder(output);
+    const { plainHttp } = registry;
+    const source = { log, signal: io.signal, plainHttp };
+    const { image, blobs } = await resolveImage(reference, { ...source, platform: indexing.platform });
+    const progress = createProgress(indexing.progress, io);
+    try {
+      const result = await indexImage(image, blobs, {
+        spacingBytes: (indexing.checkpointMib ?? USE_CASES[indexing.useCase]) * MIB,
+        fileCheckpointBytes: indexing.fileCheckpoints,
+        jobs: indexing.jobs,
+        log,
+        signal: io.signal,
+        onProgress: progress.onProgress,
+      });
+      progress.end();
+      io.signal.throwIfAborted();
+      await writeFileAtomically(output, result.archive);
+      io.out(`${summary(output, image, result, performance.now() - started)}\n`);
+    } finally {
+      progress.end();
+      blobs.close();
+    }
+  },
+});
+
+function summary(output: string, image: Image, result: IndexResult, durationMs: number): string {
+  const sum = (of: (scan: IndexResult["scans"][number]) => number) => result.scans.reduce((n, scan) => n + of(scan), 0);
+  const compressedBytes = sum((scan) => scan.compressedBytes);
+  const share = compressedBytes === 0 ? 0 : 100 * result.archiveBytes / compressedBytes;
+  const layers = `${result.scans.length} ${result.scans.length === 1 ? "layer" : "layers"}`;
+  const size = `${formatBytes(compressedBytes)} (${formatBytes(sum((scan) => scan.plainBytes))} unpacked)`;
+  return `${output}: ${formatBytes(result.archiveBytes)}, ${share.toFixed(2)} % of ${layers} of ${size}; ` +
+    `${formatPlatform(image.platform)}, ${sum((scan) => scan.checkpoints.length)} checkpoints, ${
+      formatDuration(durationMs)
+    }\n` +
+    `${formatImageReference(image.pinnedReference)}`;
+}
+
+/** `ubuntu-24.04.clip` for ubuntu:24.04; of a local source, the name of the file or folder. */
+function defaultOutput(reference: ImageReference): string {
+  const place = reference.transport === "docker" ? reference.repository : reference.path;
+  const name = place.replace(/\/+$/, "").split("/").at(-1)!.replace(/\.tar$/, "");
+  const tag = reference.tag?.split(":").at(-1);
+  const safe = (name === "" || name === "." || name === ".." ? "image" : name) + (tag === undefined ? "" : `-${tag}`);
+  return `${safe}.clip`;
+}
+
+/** Says so before the work rather than after it. */
+async function checkFolder(output: string): Promise<void> {
+  const slash = output.lastIndexOf("/");
+  const folder = slash < 0 ? "." : output.slice(0, slash + 1);
+  const stat = await Deno.stat(folder).catch((error) => {
+    throw new ClipError("io", `cannot write ${output}: ${messageOf(error)}`, { cause: error });
+  });
+  if (!stat.isDirectory) throw new ClipError("io", `cannot write ${output}: ${folder} is not a directory`);
+  const there = await Deno.stat(output).catch(() => undefined);
+  if (there?.isDirectory) throw new ClipError("io", `cannot write ${output}: it is a directory`);
+}

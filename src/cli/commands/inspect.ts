@@ -1,0 +1,114 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { withDefault } from "@optique/core/modifiers";
+import { argument, flag } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { formatBytes } from "../../base/mod.ts";
+import { type Archive, S_IFREG, SECTION_NAMES } from "../../archive/mod.ts";
+import { CheckpointKind } from "../../codec/mod.ts";
+import { defineCommand } from "../command.ts";
+import { openArchiveFile } from "../open_content.ts";
+
+/** `clip inspect` */
+export const inspect = defineCommand({
+  summary: "Tell what a .clip file holds.",
+  description: message`Tells of the image, its layers, their checkpoints and spans, and of the bytes each part of the \
+index takes. --json adds the image's config.`,
+  examples: ["clip inspect ubuntu.clip", "clip inspect --json ubuntu.clip | jq .layers"],
+  parser: object({
+    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
+    json: withDefault(flag("--json", { description: message`As JSON.` }), false),
+  }),
+  async run({ file, json }, { io }) {
+    const archive = await openArchiveFile(file);
+    const facts = gather(archive);
+    if (!json) return io.out(present(facts));
+    const config = JSON.parse(new TextDecoder().decode(await archive.config()));
+    io.out(`${JSON.stringify({ ...facts, config }, undefined, 2)}\n`);
+  },
+});
+
+function gather(archive: Archive) {
+  const { image, tree } = archive;
+  let files = 0;
+  let fileBytes = 0;
+  for (let inode = 1; inode <= tree.inodeCount; inode++) {
+    if (tree.type(inode) !== S_IFREG) continue;
+    files++;
+    fileBytes += tree.sizeBytes(inode);
+  }
+  return {
+    file: archive.description,
+    id: archive.id,
+    bytes: archive.sizeBytes,
+    source: image.source,
+    platform: image.platform,
+    manifest: { digest: image.manifestDigest, mediaType: image.manifestMediaType },
+    configDigest: image.configDigest,
+    options: image.options,
+    tree: { inodes: tree.inodeCount, entries: tree.direntCount, files, fileBytes },
+    layers: image.layers.map((layer, number) => ({ ...layer, ...describeLayer(archive, number) })),
+    sections: Object.fromEntries(SECTION_NAMES.map((name) => {
+      const { storedBytes, plainBytes } = archive.table.sections[name];
+      return [name, { storedBytes, plainBytes }];
+    })),
+  };
+}
+
+/** Checkpoints by kind, what their windows take, and the spread of span lengths. */
+function describeLayer({ layers }: Archive, layer: number) {
+  const names = Object.keys(CheckpointKind);
+  const checkpointKinds: Record<string, number> = Object.fromEntries(names.map((name) => [name, 0]));
+  let windowBytes = 0;
+  for (let index = layers.firstCheckpoint[layer]!; index < layers.firstCheckpoint[layer + 1]!; index++) {
+    const checkpoint = layers.checkpoint(index);
+    const name = names[checkpoint.kind] ?? "unknown";
+    checkpointKinds[name] = (checkpointKinds[name] ?? 0) + 1;
+    windowBytes += checkpoint.windowStoredBytes;
+  }
+  const lengths: number[] = [];
+  for (let span = layers.firstSpan[layer]!; span < layers.firstSpan[layer + 1]!; span++) {
+    lengths.push(layers.spanEnd(layer, span) - layers.spanOffsets[span]!);
+  }
+  lengths.sort((a, b) => a - b);
+  const spanBytes = { median: lengths[lengths.length >> 1] ?? 0, longest: lengths.at(-1) ?? 0 };
+  return { checkpointKinds, windowBytes, spanBytes };
+}
+
+function present(facts: ReturnType<typeof gather>): string {
+  const { platform, tree, layers, options } = facts;
+  const compressedBytes = layers.reduce((bytes, layer) => bytes + layer.compressedBytes, 0);
+  const plainBytes = layers.reduce((bytes, layer) => bytes + layer.plainBytes, 0);
+  const variant = platform.variant === undefined ? "" : `/${platform.variant}`;
+  const files = options.fileCheckpointBytes === null ? "off" : `from ${formatBytes(options.fileCheckpointBytes)}`;
+  const share = compressedBytes === 0 ? "" : ` (${(100 * facts.bytes / compressedBytes).toFixed(2)} % of the layers)`;
+  const lines = [
+    `file        ${facts.file}, ${formatBytes(facts.bytes)}${share}`,
+    `id          ${facts.id}`,
+    `source      ${facts.source}`,
+    `platform    ${platform.os}/${platform.architecture}${variant}`,
+    `manifest    ${facts.manifest.digest}`,
+    `config      ${facts.configDigest}`,
+    `indexed     checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`,
+    `tree        ${tree.entries} entries, ${tree.inodes} inodes, ${tree.files} files of ${formatBytes(tree.fileBytes)}`,
+    `layers      ${layers.length}, ${formatBytes(compressedBytes)} (${formatBytes(plainBytes)} unpacked)`,
+  ];
+  layers.forEach((layer, number) => {
+    const kinds = Object.entries(layer.checkpointKinds).filter(([, count]) => count > 0);
+    lines.push(
+      ``,
+      `layer ${number}     ${layer.digest}`,
+      `  diff id   ${layer.diffId}`,
+      `  format    ${layer.codec}, ${formatBytes(layer.compressedBytes)} (${formatBytes(layer.plainBytes)} unpacked)`,
+      `  points    ${layer.checkpoints}: ${kinds.map(([kind, count]) => `${count} ${kind}`).join(", ")}; windows ` +
+        formatBytes(layer.windowBytes),
+      `  spans     ${layer.spans}, median ${formatBytes(layer.spanBytes.median)}, longest ` +
+        formatBytes(layer.spanBytes.longest),
+    );
+  });
+  lines.push(``, `part             in the file     unpacked`);
+  for (const [name, { storedBytes, plainBytes }] of Object.entries(facts.sections)) {
+    lines.push(`  ${name.padEnd(12)} ${formatBytes(storedBytes).padStart(12)} ${formatBytes(plainBytes).padStart(12)}`);
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,27 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { withDefault } from "@optique/core/modifiers";
+import { argument, flag } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { unmountFuse } from "../../fuse/mod.ts";
+import { defineCommand } from "../command.ts";
+
+/** `clip unmount` */
+export const unmount = defineCommand({
+  summary: "Take a mount away.",
+  description:
+    message`The process that serves the mount ends by itself. A mount whose server was killed is taken away too.`,
+  examples: ["clip unmount /mnt", "clip unmount --lazy /mnt"],
+  parser: object({
+    directory: argument(string({ metavar: "DIR" }), { description: message`Where the image is mounted.` }),
+    lazy: withDefault(
+      flag("-l", "--lazy", {
+        description: message`Even if it is in use: out of sight now, gone with its last open file.`,
+      }),
+      false,
+    ),
+  }),
+  async run({ directory, lazy }) {
+    await unmountFuse(directory, { lazy });
+  },
+});

@@ -1,0 +1,46 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { withDefault } from "@optique/core/modifiers";
+import { argument, flag } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { formatBytes } from "../../base/mod.ts";
+import { verifyLayers } from "../../content/mod.ts";
+import { openBlobStore, parseImageReference } from "../../oci/mod.ts";
+import { defineCommand } from "../command.ts";
+import { openArchiveFile } from "../open_content.ts";
+import { registryOptions, sourceOption } from "../options.ts";
+
+/** `clip verify` */
+export const verify = defineCommand({
+  summary: "Check a .clip file, and the image's layers against it.",
+  description:
+    message`Checks every section's digest, every index, every window, and that manifest and config are the ones \
+named. With --layers it also fetches every layer, decodes every span from its own checkpoint and compares the digest.`,
+  examples: ["clip verify ubuntu.clip", "clip verify --layers ubuntu.clip"],
+  parser: object({
+    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
+    layers: withDefault(flag("--layers", { description: message`Every span against the source as well.` }), false),
+    source: sourceOption,
+    registry: registryOptions,
+  }),
+  async run({ file, layers, source, registry }, { io, log }) {
+    const archive = await openArchiveFile(file);
+    await archive.verify();
+    io.out(`${file}: structure and checksums are right\n`);
+    if (!layers) return;
+    const reference = parseImageReference(source ?? archive.image.source);
+    const blobs = await openBlobStore(reference, { log, signal: io.signal, plainHttp: registry.plainHttp });
+    try {
+      const { spans, plainBytes } = await verifyLayers(archive, {
+        blob: (layer) => {
+          const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
+          return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
+        },
+        signal: io.signal,
+      });
+      io.out(`${file}: ${spans} spans of ${formatBytes(plainBytes)} are as ${blobs.description} has them\n`);
+    } finally {
+      blobs.close();
+    }
+  },
+});

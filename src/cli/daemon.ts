@@ -1,0 +1,91 @@
+import { ClipError } from "../base/mod.ts";
+import { formatImageReference, parseImageReference } from "../oci/mod.ts";
+import type { MountChoices } from "./commands/mount.ts";
+import type { CommandContext } from "./io.ts";
+import { defaultCacheDir } from "./open_content.ts";
+
+/** A mount that is not there by then will not come. */
+const START_TIMEOUT_MS = 60_000;
+
+/**
+ * Starts `clip mount` in a process of its own, in a session of its own, and returns once that mount answers.
+ * @throws {ClipError} with what the process said, when it ends before that.
+ */
+export async function startDaemon(options: MountChoices, { io, logging }: CommandContext): Promise<void> {
+  const directory = absolute(options.directory);
+  const cacheDir = absolute(options.content.cacheDir ?? defaultCacheDir(io));
+  const logFile = absolute(logging.logFile ?? await defaultLogFile(cacheDir, directory));
+  const [program, ...selfArgs] = selfCommand();
+  const args = [...selfArgs, "mount", absolute(options.file), directory, "--detached-child"];
+  args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
+  if (logging.logJson) args.push("--log-json");
+  if (options.mounting.allowOther) args.push("--allow-other");
+  if (options.content.noCheckpoints) args.push("--no-checkpoints");
+  if (options.content.source !== undefined) args.push("--source", absoluteSource(options.content.source));
+  if (options.registry.plainHttp) args.push("--plain-http");
+  // Its folder is the root, so that it keeps no other file system busy.
+  const child = new Deno.Command(program!, { args, cwd: "/", stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
+  const errors = collect(child.stderr);
+  const line = await firstLine(child.stdout);
+  clearTimeout(timer);
+  if (line === undefined) {
+    const { code, signal } = await child.status;
+    const said = (await errors.text()).trim().replace(/^clip: error: /, "");
+    const ended = signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`;
+    throw new ClipError("io", said === "" ? `the mount did not come up: ${ended}` : said);
+  }
+  io.out(`${line} (process ${child.pid}, log ${logFile})\n`);
+  child.unref();
+}
+
+/** The command line that runs this very program: the binary, or deno with the main module. */
+export function selfCommand(): string[] {
+  if (Deno.build.standalone) return [Deno.execPath()];
+  return [Deno.execPath(), "run", "-A", "--quiet", new URL("../../main.ts", import.meta.url).pathname];
+}
+
+/** One log a mountpoint, begun anew with each mount, in the cache folder. */
+async function defaultLogFile(cacheDir: string, directory: string): Promise<string> {
+  const folder = `${cacheDir}/logs`;
+  const file = `${folder}/${directory.replace(/^\/+/, "").replaceAll("/", "-").slice(-200)}.log`;
+  try {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    await Deno.writeTextFile(file, "", { mode: 0o600 });
+    return file;
+  } catch {
+    // Nowhere to write: the mount itself will say what that means for it.
+    return "/dev/null";
+  }
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}
+
+function absoluteSource(text: string): string {
+  const reference = parseImageReference(text);
+  return formatImageReference("path" in reference ? { ...reference, path: absolute(reference.path) } : reference);
+}
+
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
+  let text = "";
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  for (let newline = -1; newline < 0;) {
+    const { done, value } = await reader.read();
+    if (done) return undefined;
+    text += decoder.decode(value, { stream: true });
+    newline = text.indexOf("\n");
+    if (newline >= 0) text = text.slice(0, newline);
+  }
+  reader.cancel().catch(() => {});
+  return text;
+}
+
+/** Keeps what a stream says, so that its writer never waits. */
+function collect(stream: ReadableStream<Uint8Array>): { text(): Promise<string> } {
+  const text = new Response(stream).text();
+  text.catch(() => {});
+  return { text: () => text };
+}

@@ -1,0 +1,35 @@
+import type { Logger } from "../base/mod.ts";
+
+/** The world outside as a command sees it, so that tests can be that world. */
+export interface Io {
+  /** Writes a result. @throws {BrokenPipeError} when nobody reads any more. */
+  out(data: string | Uint8Array): void;
+  /** Writes for people: progress, errors. Never throws. */
+  err(text: string): void;
+  /** Whether standard error is a terminal, and how wide. */
+  readonly terminal: { readonly columns: number } | undefined;
+  /** An environment variable. */
+  env(name: string): string | undefined;
+  /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal;
+}
+
+/** What a command is given besides its own options. */
+export interface CommandContext {
+  readonly io: Io;
+  readonly log: Logger;
+  /** Takes a line for the log that is formatted already, newline included. */
+  readonly writeLog: (line: string) => void;
+  /** The options that made the log what it is. */
+  readonly logging: LogOptions;
+}
+
+/** The options that every command has. */
+export interface LogOptions {
+  readonly logLevel: "error" | "warn" | "info" | "debug";
+  readonly logJson: boolean;
+  readonly logFile: string | undefined;
+}
+
+/** Standard output has been closed by its reader: end quietly, as programs killed by SIGPIPE do. */
+export class BrokenPipeError extends Error {}

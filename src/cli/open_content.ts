@@ -1,0 +1,72 @@
+import { ClipError, type Logger, UsageError } from "../base/mod.ts";
+import { type Archive, openArchive } from "../archive/mod.ts";
+import { diskSpanCache } from "../cache/mod.ts";
+import { Content } from "../content/mod.ts";
+import { FileRangeSource, LazyFile } from "../oci/file_range_source.ts";
+import { openBlobStore, parseImageReference } from "../oci/mod.ts";
+import type { Io } from "./io.ts";
+
+/** Opens the archive in a file. @throws {ClipError} naming the file. */
+export async function openArchiveFile(path: string): Promise<Archive> {
+  const file = new LazyFile(path);
+  return await openArchive(new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: path }));
+}
+
+/** The values of `contentOptions` and `registryOptions`. */
+export interface ContentChoices {
+  readonly cacheDir: string | undefined;
+  readonly noCheckpoints: boolean;
+  readonly source: string | undefined;
+  readonly plainHttp: boolean;
+}
+
+/** An archive's contents, ready to be read, and what is to be closed afterwards. */
+export interface OpenContent {
+  readonly content: Content;
+  close(): void;
+}
+
+/** Wires an archive to the image's blobs and the cache. Nothing is fetched before the first read. */
+export async function openContent(
+  archive: Archive,
+  choices: ContentChoices,
+  { io, log }: { io: Io; log: Logger },
+): Promise<OpenContent> {
+  const reference = parseImageReference(choices.source ?? archive.image.source);
+  const blobs = await openBlobStore(reference, { log, plainHttp: choices.plainHttp });
+  const content = new Content({
+    archive,
+    blob: (layer) => {
+      const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
+      return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
+    },
+    cache: diskSpanCache(choices.cacheDir ?? defaultCacheDir(io)),
+    useCheckpoints: !choices.noCheckpoints,
+    log,
+  });
+  return {
+    content,
+    close: () => {
+      content.close();
+      blobs.close();
+    },
+  };
+}
+
+/** Where fetched layers are kept when nothing is said: $CLIP_CACHE_DIR, $XDG_CACHE_HOME/clip or ~/.cache/clip. */
+export function defaultCacheDir(io: Pick<Io, "env">): string {
+  const own = io.env("CLIP_CACHE_DIR");
+  if (own !== undefined && own !== "") return own;
+  const base = io.env("XDG_CACHE_HOME");
+  if (base?.startsWith("/")) return `${base}/clip`;
+  const home = io.env("HOME");
+  if (home === undefined || home === "") {
+    throw new UsageError("cannot tell where to keep fetched layers: give --cache-dir, or set CLIP_CACHE_DIR or HOME");
+  }
+  return `${home}/.cache/clip`;
+}
+
+/** @throws {ClipError} `not_found` with the path. */
+export function noSuchPath(archive: Archive, path: string): never {
+  throw new ClipError("not_found", `${archive.description}: there is no ${path} in the image`);
+}

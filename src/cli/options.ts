@@ -1,0 +1,81 @@
+/** Options that several commands share, and the types of values that are clip's own. */
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { optional, withDefault } from "@optique/core/modifiers";
+import { flag, option } from "@optique/core/primitives";
+import { choice, string, type ValueParser } from "@optique/core/valueparser";
+import { ClipError, LOG_LEVELS, parseSize } from "../base/mod.ts";
+
+/** A value that one of clip's own functions reads; its ClipError becomes the parser's message. */
+export function valueOf<Value>(
+  metavar: string,
+  placeholder: Value,
+  parse: (text: string) => Value,
+  format: (value: Value) => string,
+): ValueParser<"sync", Value> {
+  return {
+    mode: "sync",
+    metavar: metavar as ValueParser<"sync", Value>["metavar"],
+    placeholder,
+    parse(input) {
+      try {
+        return { success: true, value: parse(input) };
+      } catch (error) {
+        if (!(error instanceof ClipError)) throw error;
+        return { success: false, error: [{ type: "text", text: error.message }] };
+      }
+    },
+    format,
+  };
+}
+
+/** A size such as `512KiB`. */
+export function size(metavar = "SIZE"): ValueParser<"sync", number> {
+  return valueOf(metavar, 0, parseSize, String);
+}
+
+/** What is logged, and how. */
+export const logOptions = object("Logging", {
+  logLevel: withDefault(
+    option("--log-level", choice(LOG_LEVELS, { metavar: "LEVEL" }), {
+      description:
+        message`What is worth a line on standard error; default warn. --debug is short for debug, with stacks.`,
+    }),
+    "warn" as const,
+  ),
+  logJson: withDefault(flag("--log-json", { description: message`Log lines as JSON.` }), false),
+  logFile: optional(
+    option("--log-file", string({ metavar: "FILE" }), {
+      description: message`Log to the end of this file instead of standard error.`,
+    }),
+  ),
+});
+
+/** How registries are reached. */
+export const registryOptions = object("Registry", {
+  plainHttp: withDefault(
+    flag("--plain-http", { description: message`Talk to the registry without TLS.` }),
+    false,
+  ),
+});
+
+/** Another place to fetch layers from. */
+export const sourceOption = optional(
+  option("--source", string({ metavar: "IMAGE" }), {
+    description: message`Fetch layers from here instead of where the image was indexed: a mirror, a copy.`,
+  }),
+);
+
+/** How files' contents are reached, for commands that read them. */
+export const contentOptions = object("Reading", {
+  cacheDir: optional(
+    option("--cache-dir", string({ metavar: "DIR" }), {
+      description: message`Where fetched layers are kept; default $CLIP_CACHE_DIR, or clip in the user's cache folder.`,
+    }),
+  ),
+  noCheckpoints: withDefault(
+    flag("--no-checkpoints", { description: message`Do not use checkpoints: inflate whole layers.` }),
+    false,
+  ),
+  source: sourceOption,
+});

@@ -1,0 +1,98 @@
+import { formatBytes, formatDuration } from "../base/mod.ts";
+import type { LayerProgress } from "../indexer/mod.ts";
+import type { Io } from "./io.ts";
+
+/** How progress is shown: bars on a terminal, a line now and then, a JSON event a line, not at all. */
+export const PROGRESS_MODES = ["auto", "plain", "json", "none"] as const;
+
+/** One of {@linkcode PROGRESS_MODES}. */
+export type ProgressMode = (typeof PROGRESS_MODES)[number];
+
+const BARS_EVERY_MS = 100;
+const LINES_EVERY_MS = 2000;
+const BAR_CELLS = 24;
+
+/** Shows how far the layers have come. */
+export interface ProgressView {
+  readonly onProgress: (progress: LayerProgress) => void;
+  /** Takes bars off the screen; to be called at least once. */
+  end(): void;
+}
+
+/** The view of a mode. On a terminal `auto` draws bars that redraw themselves. */
+export function createProgress(mode: ProgressMode, io: Io): ProgressView {
+  if (mode === "json") return { onProgress: (progress) => io.err(`${JSON.stringify(progress)}\n`), end: () => {} };
+  if (mode === "plain") return plainView(io);
+  if (mode === "auto" && io.terminal !== undefined) return barView(io, io.terminal.columns);
+  return { onProgress: () => {}, end: () => {} };
+}
+
+/** A line a layer when it begins, every two seconds, and when it is done. */
+function plainView(io: Io): ProgressView {
+  const last = new Map<number, number>();
+  const started = performance.now();
+  return {
+    onProgress(progress) {
+      const now = performance.now();
+      const before = last.get(progress.layer);
+      if (!progress.done && before !== undefined && now - before < LINES_EVERY_MS) return;
+      last.set(progress.layer, now);
+      io.err(`${describe(progress, now - started)}\n`);
+    },
+    end() {},
+  };
+}
+
+function describe(progress: LayerProgress, elapsedMs: number): string {
+  const { layer, digest, compressedBytes, totalBytes, plainBytes, done } = progress;
+  const name = `layer ${layer} ${shortDigest(digest)}`;
+  if (done) return `${name}: done, ${formatBytes(totalBytes)} (${formatBytes(plainBytes)} unpacked)`;
+  return `${name}: ${formatBytes(compressedBytes)} of ${formatBytes(totalBytes)}${rate(progress, elapsedMs)}`;
+}
+
+function rate({ compressedBytes, totalBytes }: LayerProgress, elapsedMs: number): string {
+  if (elapsedMs < 500 || compressedBytes === 0) return "";
+  const perMs = compressedBytes / elapsedMs;
+  return `, ${formatBytes(perMs * 1000)}/s, ${formatDuration((totalBytes - compressedBytes) / perMs)} left`;
+}
+
+function shortDigest(digest: string): string {
+  return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
+}
+
+/** A bar a layer, redrawn in place. */
+function barView(io: Io, columns: number): ProgressView {
+  const layers = new Map<number, { progress: LayerProgress; startedMs: number }>();
+  let drawn = 0;
+  let lastMs = -Infinity;
+  const erase = () => drawn === 0 ? "" : `\x1b[${drawn}A\x1b[J`;
+  const draw = () => {
+    const now = performance.now();
+    const rows = [...layers.values()].sort((a, b) => a.progress.layer - b.progress.layer);
+    const lines = rows.map(({ progress, startedMs }) => bar(progress, now - startedMs).slice(0, columns - 1));
+    io.err(`${erase()}${lines.map((line) => `${line}\n`).join("")}`);
+    drawn = lines.length;
+    lastMs = now;
+  };
+  return {
+    onProgress(progress) {
+      const startedMs = layers.get(progress.layer)?.startedMs ?? performance.now();
+      layers.set(progress.layer, { progress, startedMs });
+      if (progress.done || performance.now() - lastMs >= BARS_EVERY_MS) draw();
+    },
+    end() {
+      io.err(erase());
+      drawn = 0;
+    },
+  };
+}
+
+function bar(progress: LayerProgress, elapsedMs: number): string {
+  const { digest, compressedBytes, totalBytes, done } = progress;
+  const share = totalBytes === 0 ? 1 : compressedBytes / totalBytes;
+  const cells = Math.min(BAR_CELLS, Math.floor(share * BAR_CELLS));
+  const drawing = `[${"█".repeat(cells)}${"░".repeat(BAR_CELLS - cells)}]`;
+  const percent = `${Math.floor(share * 100)}`.padStart(3);
+  const tail = done ? " done" : rate(progress, elapsedMs);
+  return `${shortDigest(digest)} ${drawing} ${percent} % of ${formatBytes(totalBytes)}${tail}`;
+}

@@ -1,0 +1,147 @@
+import { findSimilar } from "@optique/core/suggestion";
+import { object } from "@optique/core/constructs";
+import { runParserSync } from "@optique/core/facade";
+import { type Message, text } from "@optique/core/message";
+import { ClipError, createLogger, messageOf } from "../base/mod.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
+import { BrokenPipeError, type Io } from "./io.ts";
+import { logOptions } from "./options.ts";
+
+/** Exit statuses. 130 and 141 are what shells show for programs ended by SIGINT and SIGPIPE. */
+export const ExitStatus = { done: 0, failed: 1, usage: 2, interrupted: 130, brokenPipe: 141 } as const;
+
+/**
+ * Runs `clip` with `args` and returns the exit status. Errors become one line on standard error; with `--debug`, or
+ * for what is not a ClipError and hence a bug, with its stack.
+ */
+export async function run(args: readonly string[], io: Io): Promise<number> {
+  const debug = args.includes("--debug");
+  try {
+    return await dispatch(args.filter((arg) => arg !== "--debug"), io, debug);
+  } catch (error) {
+    if (error instanceof BrokenPipeError) return ExitStatus.brokenPipe;
+    if (io.signal.aborted && isAbort(error, io.signal)) {
+      io.err("clip: interrupted\n");
+      return ExitStatus.interrupted;
+    }
+    io.err(`clip: error: ${messageOf(error).replaceAll("\n", "\nclip: ")}\n`);
+    const known = error instanceof ClipError && error.code !== "internal";
+    if ((debug || !known) && error instanceof Error) io.err(`${error.stack}\n`);
+    return error instanceof ClipError && error.code === "usage" ? ExitStatus.usage : ExitStatus.failed;
+  }
+}
+
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof ClipError && error.code === "aborted") ||
+    (error instanceof Error && error.name === "AbortError");
+}
+
+async function dispatch(args: readonly string[], io: Io, debug: boolean): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    io.err(overview());
+    return ExitStatus.usage;
+  }
+  if (name === "help" || name === "--help" || name === "-h") {
+    if (rest[0] === undefined) {
+      io.out(overview());
+      return ExitStatus.done;
+    }
+    return await dispatch([rest[0], "--help"], io, debug);
+  }
+  const wanted = name === "--version" || name === "-V" ? "version" : name;
+  const entry = COMMANDS.find((candidate) => candidate.name === wanted);
+  if (entry !== undefined) return await runCommand(entry.name, await entry.load(), rest, io, debug);
+  io.err(`clip: error: there is no command ${JSON.stringify(name)}${suggestion(name)}\n`);
+  return ExitStatus.usage;
+}
+
+function suggestion(name: string): string {
+  const similar = findSimilar(name, COMMANDS.map((candidate) => candidate.name));
+  if (similar.length === 0) return "; `clip help` lists the commands";
+  return `; did you mean ${similar.map((candidate) => `\`clip ${candidate}\``).join(" or ")}?`;
+}
+
+function overview(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length), "help".length);
+  const rows = [...COMMANDS, { name: "help", summary: "Tell how a command is used: clip help COMMAND." }];
+  const list = rows.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).join("");
+  return `clip: start containers from images that have not been downloaded\n\nUsage: clip COMMAND [OPTIONS] …\n\n${list}\n` +
+    "First steps:\n  clip index ubuntu:24.04 -o ubuntu.clip\n  clip mount ubuntu.clip /mnt\n  clip help mount\n";
+}
+
+/** Thrown out of the argument parser to leave it; carries the exit status. */
+class Leave {
+  constructor(readonly status: number) {}
+}
+
+async function runCommand(
+  name: string,
+  command: Command,
+  args: readonly string[],
+  io: Io,
+  debug: boolean,
+): Promise<number> {
+  const parser = object({ command: command.parser, log: logOptions });
+  let options;
+  try {
+    options = runParserSync(parser, `clip ${name}`, args, {
+      brief: asMessage(command.summary),
+      description: command.description,
+      examples: command.examples.flatMap((line, i) =>
+        i === 0 ? asMessage(line) : [...asMessage("\n\n"), ...asMessage(line)]
+      ),
+      help: {
+        option: { names: ["--help", "-h"] },
+        onShow: (status) => {
+          throw new Leave(status);
+        },
+      },
+      aboveError: "none",
+      termWidth: "auto",
+      maxWidth: Math.min(io.terminal?.columns ?? 100, 120),
+      showChoices: true,
+      stdout: (line) => io.out(`${line}\n`),
+      stderr: (line) => io.err(`clip: ${lowerFirst(line)}\nclip: \`clip ${name} --help\` tells more\n`),
+      onError: () => {
+        throw new Leave(ExitStatus.usage);
+      },
+    });
+  } catch (error) {
+    if (error instanceof Leave) return error.status;
+    throw error;
+  }
+  const level = debug ? "debug" : options.log.logLevel;
+  const writeLog = logWriter(options.log.logFile, io);
+  const log = createLogger({ level, json: options.log.logJson, write: writeLog });
+  const logging = { ...options.log, logLevel: level };
+  const status = await command.run(options.command, { io, log, writeLog, logging });
+  return status ?? ExitStatus.done;
+}
+
+/** Where log lines go. @throws {ClipError} when the file cannot be opened. */
+function logWriter(path: string | undefined, io: Io): (line: string) => void {
+  if (path === undefined) return (line) => io.err(line);
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
+  } catch (error) {
+    throw new ClipError("io", `cannot open the log file ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  return (line) => {
+    try {
+      file.writeSync(new TextEncoder().encode(line));
+    } catch {
+      // A full disk must not stop a mount.
+    }
+  };
+}
+
+function asMessage(content: string): Message {
+  return [text(content)];
+}
+
+function lowerFirst(line: string): string {
+  return line.charAt(0).toLowerCase() + line.slice(1).replace(/\n+/g, " ");
+}

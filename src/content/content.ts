@@ -1,0 +1,315 @@
+import { Buffer } from "node:buffer";
+import { LRUCache } from "lru-cache";
+import {
+  ClipError,
+  displayByteString,
+  type Logger,
+  messageOf,
+  MIB,
+  type RangeSource,
+  sha256Bytes,
+  SingleFlight,
+} from "../base/mod.ts";
+import type { Archive } from "../archive/mod.ts";
+import type { LayerCache, SpanCache } from "../cache/mod.ts";
+import { type ContentCounters, newCounters } from "./counters.ts";
+import { planRead, planRun, type Run } from "./read_plan.ts";
+import { decodeRun } from "./run_decoder.ts";
+
+/** States of a span, in the array that the serving threads share. */
+export const SpanState = { unknown: 0, verified: 1 } as const;
+
+/** Spans just decoded or verified, kept for the reads that come next and for where no cache can hold them. */
+const RECENT_BYTES = 32 * MIB;
+/** After a layer has failed to decode even from its start, it is left alone for so long. */
+const FAILURE_REST_MS = 10_000;
+
+/** What {@linkcode Content} needs. */
+export interface ContentOptions {
+  readonly archive: Archive;
+  /** The compressed blob of a layer, by number. */
+  readonly blob: (layer: number) => RangeSource;
+  readonly cache: SpanCache;
+  /** False: ignore checkpoints, inflate whole layers. */
+  readonly useCheckpoints: boolean;
+  readonly log: Logger;
+  /** A fetch of one run that takes longer is given up; whole layers have no such bound. Default 60,000. */
+  readonly deadlineMs?: number;
+}
+
+/**
+ * The files' contents: reads are answered from the cache, or fetched, decoded, verified, cached and then answered.
+ * All bytes that come out have been verified against the archive's digests since this object was made. Concurrent
+ * reads of one span share one fetch.
+ */
+export class Content {
+  readonly archive: Archive;
+  readonly counters: ContentCounters = newCounters();
+  /**
+   * One byte a span: `verified` once its bytes in the file at `dataPath` have been checked. Shared, so that a thread
+   * that serves reads can go to the file by itself.
+   */
+  readonly spanStates: Uint8Array<SharedArrayBuffer>;
+  #options: ContentOptions;
+  #log: Logger;
+  #caches: (LayerCache | undefined)[];
+  #recent: LRUCache<number, Uint8Array>;
+  #spanFlights = new SingleFlight<number, Uint8Array>();
+  #runs = new Map<number, RunFlight>();
+  #restUntil = new Map<number, { time: number; error: unknown }>();
+  #toldOfCacheFailure = false;
+  #toldOfWholeLayers = new Set<number>();
+
+  /** Opens nothing yet: caches are opened as layers are read. */
+  constructor(options: ContentOptions) {
+    this.#options = options;
+    this.#log = options.log;
+    this.archive = options.archive;
+    const { layers } = options.archive;
+    this.spanStates = new Uint8Array(new SharedArrayBuffer(layers.firstSpan[layers.layerCount]!));
+    this.#caches = Array.from({ length: layers.layerCount });
+    this.#recent = new LRUCache({ maxSize: RECENT_BYTES, sizeCalculation: (bytes) => Math.max(bytes.length, 1) });
+  }
+
+  /**
+   * Reads [offset, offset + length) of a file to `target` at `at`, as far as the file goes; the number of bytes.
+   * @throws {ClipError} when the bytes cannot be had or cannot be verified; `target` is then undefined in that range.
+   */
+  async read(inode: number, offset: number, length: number, target: Uint8Array, at: number): Promise<number> {
+    const bytes = Math.max(0, Math.min(length, this.archive.tree.sizeBytes(inode) - offset));
+    target.fill(0, at, at + bytes);
+    for (const piece of planRead(this.archive.tree, inode, offset, bytes)) {
+      const start = at + piece.targetOffset;
+      await this.#readLayer(piece.layer, piece.plainOffset, target.subarray(start, start + piece.lengthBytes), inode);
+    }
+    this.counters.servedBytes += bytes;
+    return bytes;
+  }
+
+  async #readLayer(layer: number, plainOffset: number, target: Uint8Array, inode: number): Promise<void> {
+    const { layers } = this.archive;
+    for (let at = 0; at < target.length;) {
+      const span = layers.spanAt(layer, plainOffset + at);
+      const inSpan = plainOffset + at - layers.spanOffsets[span]!;
+      const take = Math.min(target.length - at, layers.spanEnd(layer, span) - plainOffset - at);
+      let bytes: Uint8Array;
+      try {
+        bytes = await this.span(layer, span);
+      } catch (error) {
+        const path = displayByteString(this.archive.tree.path(inode));
+        this.#log.error(`cannot read ${path}: ${messageOf(error)}`, { layer, span: span - layers.firstSpan[layer]! });
+        throw error;
+      }
+      target.set(bytes.subarray(inSpan, inSpan + take), at);
+      at += take;
+    }
+  }
+
+  /** The verified bytes of span number `span` (archive-wide) of `layer`; not to be changed. @throws as `read`. */
+  span(layer: number, span: number): Promise<Uint8Array> {
+    const recent = this.#recent.get(span);
+    if (recent !== undefined) return Promise.resolve(recent);
+    return this.#spanFlights.run(span, async () => {
+      const bytes = this.#fromCache(layer, span) ?? await this.#fromSource(layer, span);
+      this.#recent.set(span, bytes);
+      return bytes;
+    });
+  }
+
+  #fromCache(layer: number, span: number): Uint8Array | undefined {
+    const { layers } = this.archive;
+    const cache = this.layerCache(layer);
+    const number = span - layers.firstSpan[layer]!;
+    if (cache === undefined || !cache.has(number)) return undefined;
+    const start = layers.spanOffsets[span]!;
+    const bytes = new Uint8Array(layers.spanEnd(layer, span) - start);
+    if (cache.read(start, bytes) && Buffer.compare(sha256Bytes(bytes), layers.spanDigest(span)) === 0) {
+      this.spanStates[span] = SpanState.verified;
+      this.counters.cachedSpans++;
+      return bytes;
+    }
+    this.#log.warn("a cached span is damaged and will be fetched again", { layer, span: number, file: cache.dataPath });
+    this.spanStates[span] = SpanState.unknown;
+    cache.forget(number);
+    return undefined;
+  }
+
+  async #fromSource(layer: number, span: number): Promise<Uint8Array> {
+    const { layers } = this.archive;
+    const resting = this.#restUntil.get(layer);
+    if (resting !== undefined && resting.time > Date.now()) throw resting.error;
+    const wholeLayer = !this.#options.useCheckpoints;
+    if (wholeLayer) this.#tellOfWholeLayer(layer, "checkpoints are off");
+    const run = planRun(layers, layer, span, wholeLayer);
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await this.#fromRun(run, span);
+      } catch (error) {
+        if (!isContentError(error)) throw error;
+        if (attempt === 1) {
+          this.#log.warn(`fetching again: ${messageOf(error)}`, { layer, span: span - layers.firstSpan[layer]! });
+          continue;
+        }
+        if (run.checkpoint === layers.firstCheckpoint[layer]!) throw error;
+        this.#tellOfWholeLayer(layer, `a checkpoint is unusable (${messageOf(error)})`);
+        return await this.#fromLayerStart(layer, span);
+      }
+    }
+  }
+
+  async #fromLayerStart(layer: number, span: number): Promise<Uint8Array> {
+    try {
+      return await this.#fromRun(planRun(this.archive.layers, layer, span, true), span);
+    } catch (error) {
+      if (isContentError(error)) this.#restUntil.set(layer, { time: Date.now() + FAILURE_REST_MS, error });
+      throw error;
+    }
+  }
+
+  #tellOfWholeLayer(layer: number, reason: string): void {
+    if (this.#toldOfWholeLayers.has(layer)) return;
+    this.#toldOfWholeLayers.add(layer);
+    this.#log.warn(`inflating the whole of layer ${layer}: ${reason}`);
+  }
+
+  /** A span out of a run, joined where it is under way. */
+  async #fromRun(run: Run, span: number): Promise<Uint8Array> {
+    for (;;) {
+      const flight = this.#runFlight(run);
+      if (!flight.hasPassed(span)) return await flight.span(span);
+      // It went by before anybody asked for it: the cache has it, unless that has failed.
+      const bytes = this.#fromCache(run.layer, span);
+      if (bytes !== undefined) return bytes;
+      await flight.ended;
+    }
+  }
+
+  /** The run under way from that checkpoint, or a new one. */
+  #runFlight(run: Run): RunFlight {
+    // A whole-layer run and the run from the first checkpoint share the checkpoint, but not the extent.
+    const key = run.checkpoint * 2 + (run.endSpan === this.archive.layers.firstSpan[run.layer + 1] ? 1 : 0);
+    let flight = this.#runs.get(key);
+    if (flight === undefined) {
+      flight = new RunFlight((onSpan) => this.#decode(run, onSpan));
+      this.#runs.set(key, flight);
+      flight.ended.then(() => this.#runs.delete(key));
+    }
+    return flight;
+  }
+
+  async #decode(run: Run, onSpan: (span: number, bytes: Uint8Array) => void): Promise<void> {
+    const { layers } = this.archive;
+    const oneSpan = run.endSpan - run.firstSpan === 1;
+    const deadline = oneSpan ? AbortSignal.timeout(this.#options.deadlineMs ?? 60_000) : undefined;
+    const source = this.#options.blob(run.layer);
+    const started = performance.now();
+    await decodeRun(this.archive, run, source, {
+      onRequest: (bytes) => {
+        this.counters.requests++;
+        this.counters.fetchedBytes += bytes;
+        this.#log.debug("fetching", {
+          layer: run.layer,
+          firstSpan: run.firstSpan - layers.firstSpan[run.layer]!,
+          spans: run.endSpan - run.firstSpan,
+          offset: run.compressedOffset,
+          bytes,
+          plainBytes: run.plainBytes,
+        });
+      },
+      onSpan: (span, bytes) => {
+        this.counters.decodedSpans++;
+        this.counters.decodedBytes += bytes.length;
+        this.#store(run.layer, span, bytes);
+        onSpan(span, bytes);
+      },
+    }, deadline);
+    const durationMs = Math.round(performance.now() - started);
+    this.#log.debug("fetched", {
+      layer: run.layer,
+      firstSpan: run.firstSpan - layers.firstSpan[run.layer]!,
+      durationMs,
+    });
+  }
+
+  #store(layer: number, span: number, bytes: Uint8Array): void {
+    const { layers } = this.archive;
+    const cache = this.layerCache(layer);
+    if (cache === undefined) return;
+    try {
+      cache.write(span - layers.firstSpan[layer]!, layers.spanOffsets[span]!, bytes);
+      this.spanStates[span] = SpanState.verified;
+    } catch (error) {
+      this.#tellOfCacheFailure(error);
+    }
+  }
+
+  /** The cache of a layer; undefined where it cannot be used (which is logged once): reads then go on without it. */
+  layerCache(layer: number): LayerCache | undefined {
+    const { image, layers } = this.archive;
+    const info = image.layers[layer]!;
+    try {
+      return this.#caches[layer] ??= this.#options.cache.openLayer({
+        diffId: info.diffId,
+        plainBytes: info.plainBytes,
+        spans: info.spans,
+        partition: this.#partition(layers.firstSpan[layer]!, layers.firstSpan[layer + 1]!),
+      });
+    } catch (error) {
+      this.#tellOfCacheFailure(error);
+      return undefined;
+    }
+  }
+
+  #partition(firstSpan: number, endSpan: number): string {
+    const { spanOffsets } = this.archive.layers;
+    const bytes = new Uint8Array(spanOffsets.slice(firstSpan, endSpan).buffer);
+    return Buffer.from(sha256Bytes(bytes).subarray(0, 8)).toString("hex");
+  }
+
+  #tellOfCacheFailure(error: unknown): void {
+    if (this.#toldOfCacheFailure) return;
+    this.#toldOfCacheFailure = true;
+    this.#log.warn(`going on without the cache where it fails: ${messageOf(error)}`);
+  }
+
+  /** Closes the caches. Reads under way may fail. */
+  close(): void {
+    for (const cache of this.#caches) cache?.close();
+    this.#caches.fill(undefined);
+  }
+}
+
+/** The source answered, but with bytes that are not the layer's: fetching again or decoding from elsewhere may help. */
+function isContentError(error: unknown): boolean {
+  return error instanceof ClipError && (error.code === "corrupt" || error.code === "digest_mismatch");
+}
+
+/** A run being decoded, and those who wait for one of its spans: each is answered as soon as its span has passed. */
+class RunFlight {
+  /** Resolves when the run is over, whatever came of it. */
+  readonly ended: Promise<void>;
+  #passed = new Set<number>();
+  #waiters = new Map<number, PromiseWithResolvers<Uint8Array>>();
+
+  constructor(decode: (onSpan: (span: number, bytes: Uint8Array) => void) => Promise<void>) {
+    this.ended = decode((span, bytes) => {
+      this.#passed.add(span);
+      this.#waiters.get(span)?.resolve(bytes);
+      this.#waiters.delete(span);
+    }).catch((error) => {
+      for (const waiter of this.#waiters.values()) waiter.reject(error);
+    });
+  }
+
+  /** Whether the span went by already. */
+  hasPassed(span: number): boolean {
+    return this.#passed.has(span);
+  }
+
+  /** A span that has not passed yet. Rejects with what ends the run before it. */
+  span(span: number): Promise<Uint8Array> {
+    let waiter = this.#waiters.get(span);
+    if (waiter === undefined) this.#waiters.set(span, waiter = Promise.withResolvers());
+    return waiter.promise;
+  }
+}

@@ -1,0 +1,5 @@
+/** File contents: from a place in a file to verified bytes. */
+export { Content, type ContentOptions, SpanState } from "./content.ts";
+export type { ContentCounters } from "./counters.ts";
+export { type Piece, planRead } from "./read_plan.ts";
+export { type VerifiedLayers, verifyLayers } from "./verify_layers.ts";

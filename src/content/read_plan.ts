@@ -1,0 +1,86 @@
+/**
+ * From a place in a file to bytes of a layer, on paper: no I/O happens here.
+ *
+ *     file bytes ──pieces──▶ plain bytes of a layer ──spans──▶ units of verification ──runs──▶ compressed ranges
+ *
+ * A *piece* is a part of a read that lies in one layer (a sparse file has several; what no piece covers is zeros).
+ * A *span* is what is verified, cached and shared as a whole. A *run* is what is decoded as a whole: from a checkpoint
+ * to the next. Mostly a run is one span; it has several where a stretch of the stream offers no checkpoint (one huge
+ * deflate block, or checkpoints switched off: then the whole layer is one run). Every span of a run is verified and
+ * kept as the decoder passes it, so that nothing is decoded twice.
+ *
+ * The rejected alternative, a digest for each checkpoint interval alone, would have made the unit of verification as
+ * long as the longest stretch without a checkpoint, which may be the layer.
+ */
+import type { LayerTables, Tree } from "../archive/mod.ts";
+import { SPARSE_LAYER } from "../archive/mod.ts";
+
+/** A part of a read that lies in one layer. */
+export interface Piece {
+  readonly layer: number;
+  readonly plainOffset: number;
+  readonly lengthBytes: number;
+  /** Where it goes, counted from the first byte read. */
+  readonly targetOffset: number;
+}
+
+/**
+ * The pieces of reading [offset, offset + length) of a file, ascending. `length` does not reach past the file's end.
+ */
+export function planRead(tree: Tree, inode: number, offset: number, length: number): Piece[] {
+  if (length === 0) return [];
+  const layer = tree.columns.layer[inode]!;
+  if (layer !== SPARSE_LAYER) {
+    return [{ layer, plainOffset: tree.plainOffset(inode) + offset, lengthBytes: length, targetOffset: 0 }];
+  }
+  const pieces: Piece[] = [];
+  for (const extent of tree.extents(inode)) {
+    const start = Math.max(extent.fileOffset, offset);
+    const end = Math.min(extent.fileOffset + extent.lengthBytes, offset + length);
+    if (start >= end) continue;
+    const plainOffset = extent.plainOffset + (start - extent.fileOffset);
+    pieces.push({ layer: extent.layer, plainOffset, lengthBytes: end - start, targetOffset: start - offset });
+  }
+  return pieces;
+}
+
+/** What is decoded as a whole. Numbers of spans and checkpoints are archive-wide. */
+export interface Run {
+  readonly layer: number;
+  /** The checkpoint that decoding starts from. */
+  readonly checkpoint: number;
+  /** The spans it passes: [firstSpan, endSpan). */
+  readonly firstSpan: number;
+  readonly endSpan: number;
+  /** Plain bytes from the checkpoint to the end of the last span. */
+  readonly plainBytes: number;
+  /** The bytes of the blob that hold them. */
+  readonly compressedOffset: number;
+  readonly compressedEndExclusive: number;
+}
+
+/** The run that makes span `span` of `layer`: from its checkpoint, or, for `wholeLayer`, from the first. */
+export function planRun(layers: LayerTables, layer: number, span: number, wholeLayer: boolean): Run {
+  const first = layers.firstSpan[layer]!;
+  const end = layers.firstSpan[layer + 1]!;
+  const checkpoint = wholeLayer ? layers.firstCheckpoint[layer]! : layers.spanCheckpoint(layer, span);
+  let firstSpan = span;
+  let endSpan = span + 1;
+  const belongs = (other: number) => wholeLayer || layers.spanCheckpoint(layer, other) === checkpoint;
+  while (firstSpan > first && belongs(firstSpan - 1)) firstSpan--;
+  while (endSpan < end && belongs(endSpan)) endSpan++;
+  const from = layers.checkpoint(checkpoint);
+  const plainEnd = layers.spanEnd(layer, endSpan - 1);
+  const lastCheckpoint = layers.firstCheckpoint[layer + 1]! - 1;
+  let next = checkpoint + 1;
+  while (next < lastCheckpoint && layers.checkpoint(next).plainOffset < plainEnd) next++;
+  return {
+    layer,
+    checkpoint,
+    firstSpan,
+    endSpan,
+    plainBytes: plainEnd - from.plainOffset,
+    compressedOffset: Math.floor(from.compressedBitOffset / 8),
+    compressedEndExclusive: Math.ceil(layers.checkpoint(next).compressedBitOffset / 8),
+  };
+}

@@ -1,0 +1,112 @@
+import { ClipError } from "../base/mod.ts";
+import { type FromLayerWorker, fromPlainError, type ToLayerWorker } from "./layer_messages.ts";
+import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+
+/** Pieces under way to a Worker before the network has to wait: 8 of 256 KiB. */
+const MAX_PIECES_UNDER_WAY = 8;
+/** Network chunks are gathered to pieces of this size: a message costs as much as scanning some KiB. */
+const PIECE_BYTES = 256 * 1024;
+
+/** A layer to be scanned. */
+export interface LayerJob {
+  readonly mediaType: string;
+  readonly options: ScanLayerOptions;
+  /** The compressed bytes in order. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+  /** Told of each chunk as it arrives, before it is scanned. */
+  readonly onCompressed: (chunk: Uint8Array) => void;
+  /** Told how many plain bytes have been scanned so far. */
+  readonly onPlain: (plainBytes: number) => void;
+}
+
+/** A Worker that scans layers one at a time. */
+export class LayerScanThread {
+  #worker: Worker;
+  #underWay = 0;
+  #wake: (() => void) | undefined;
+  #result: LayerScan | undefined;
+  #error: Error | undefined;
+  #onPlain: (plainBytes: number) => void = () => {};
+
+  /** Starts the Worker. */
+  constructor() {
+    this.#worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromLayerWorker>) => this.#onMessage(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#error = new ClipError("internal", `internal error: layer worker: ${event.message}`);
+      this.#wake?.();
+    };
+  }
+
+  #onMessage(message: FromLayerWorker): void {
+    if (message.type === "taken") {
+      this.#underWay--;
+      this.#onPlain(message.plainBytes);
+    } else if (message.type === "done") this.#result = message.scan;
+    else this.#error = fromPlainError(message.error);
+    this.#wake?.();
+  }
+
+  /**
+   * Scans one layer; the bytes wait where the Worker falls behind.
+   * @throws what the chunks, the callbacks or the scan throw; after that the thread is of no more use.
+   */
+  async scan(job: LayerJob): Promise<LayerScan> {
+    this.#onPlain = job.onPlain;
+    this.#post({ type: "start", mediaType: job.mediaType, options: job.options });
+    for await (const piece of gather(job.chunks, job.onCompressed)) {
+      this.#underWay++;
+      this.#post({ type: "bytes", bytes: piece }, [piece.buffer]);
+      await this.#until(() => this.#underWay < MAX_PIECES_UNDER_WAY);
+    }
+    this.#post({ type: "end" });
+    await this.#until(() => this.#result !== undefined);
+    const result = this.#result!;
+    this.#result = undefined;
+    return result;
+  }
+
+  /** Ends the Worker at once. */
+  close(): void {
+    this.#worker.terminate();
+  }
+
+  #post(message: ToLayerWorker, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (this.#error === undefined && !condition()) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    if (this.#error !== undefined) throw this.#error;
+  }
+}
+
+/** Chunks copied together into pieces of at least {@linkcode PIECE_BYTES}. */
+async function* gather(
+  chunks: AsyncIterable<Uint8Array>,
+  onChunk: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  const join = () => {
+    const piece = new Uint8Array(heldBytes);
+    let at = 0;
+    for (const chunk of held) {
+      piece.set(chunk, at);
+      at += chunk.length;
+    }
+    held = [];
+    heldBytes = 0;
+    return piece;
+  };
+  for await (const chunk of chunks) {
+    onChunk(chunk);
+    held.push(chunk);
+    heldBytes += chunk.length;
+    if (heldBytes >= PIECE_BYTES) yield join();
+  }
+  if (heldBytes > 0) yield join();
+}

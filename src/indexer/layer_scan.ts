@@ -1,0 +1,28 @@
+/** What one pass over a layer tells, as plain data that can travel between threads and be kept by layer digest. */
+import type { Span, StoredCheckpoint } from "../archive/mod.ts";
+import type { Digest } from "../base/mod.ts";
+import type { TarEntry } from "../tar/mod.ts";
+
+/** The options of indexing that change what a scan finds. */
+export interface ScanLayerOptions {
+  /** Aim at a checkpoint every so many plain bytes. */
+  readonly spacingBytes: number;
+  /** Files of at least this many bytes get a checkpoint before them; null: none do. */
+  readonly fileCheckpointBytes: number | null;
+}
+
+/** The result of a scan. */
+export interface LayerScan {
+  /** Name of the codec that read it. */
+  readonly codec: string;
+  readonly compressedBytes: number;
+  readonly plainBytes: number;
+  /** sha256 of the plain stream. */
+  readonly diffId: Digest;
+  readonly checkpoints: readonly StoredCheckpoint[];
+  readonly spans: readonly Span[];
+  /** In the order of the layer. */
+  readonly entries: readonly TarEntry[];
+  /** Odd but harmless things, for the log. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,31 @@
+/** Worker: scans one layer after another. See layer_messages.ts for what is said. */
+import { type FromLayerWorker, type ToLayerWorker, toPlainError } from "./layer_messages.ts";
+import { LayerScanner } from "./scan_layer.ts";
+
+const port = self as unknown as {
+  onmessage: (event: MessageEvent<ToLayerWorker>) => void;
+  postMessage(message: FromLayerWorker): void;
+};
+
+let scanner: LayerScanner | undefined;
+
+port.onmessage = ({ data }) => {
+  try {
+    switch (data.type) {
+      case "start":
+        scanner = new LayerScanner(data.mediaType, data.options);
+        break;
+      case "bytes":
+        // After a failure the rest of the layer, already under way, is let pass.
+        scanner?.push(data.bytes);
+        port.postMessage({ type: "taken", plainBytes: scanner?.plainBytes ?? 0 });
+        break;
+      case "end":
+        if (scanner !== undefined) port.postMessage({ type: "done", scan: scanner.finish() });
+        scanner = undefined;
+    }
+  } catch (error) {
+    scanner = undefined;
+    port.postMessage({ type: "failed", error: toPlainError(error) });
+  }
+};

@@ -1,0 +1,240 @@
+/**
+ * Layers, bottom first, become one tree. Source: OCI image-spec layer.md, "Applying Changesets" and "Whiteouts".
+ *
+ * A layer is applied in two passes. Whiteouts first: they hide what *lower* layers hold and nothing of their own layer,
+ * whichever comes first in the tar. Then the entries, in order: a later entry of a name replaces an earlier one; a
+ * directory onto a directory keeps the children. Where the specification is silent, docs/decisions.md says what is done.
+ */
+import { type ByteString, ClipError, CorruptError, displayByteString } from "../base/mod.ts";
+import {
+  MAX_NAME_BYTES,
+  MAX_TARGET_BYTES,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFDIR,
+  S_IFIFO,
+  S_IFLNK,
+  S_IFREG,
+  type TreeNode,
+} from "../archive/mod.ts";
+import type { EntryKind, TarEntry } from "../tar/mod.ts";
+
+/** Prefix of the name of a whiteout. Source: image-spec layer.md. */
+const WHITEOUT = ".wh.";
+/** Name of the entry that hides all that lower layers hold in its directory. */
+const OPAQUE_WHITEOUT = ".wh..wh..opq";
+/** Links followed on the way to one entry, as Linux bounds it. */
+const MAX_LINKS_FOLLOWED = 40;
+/** Deepest path. The kernel takes paths of 4,096 bytes, so at most 2,048 components from anywhere. */
+const MAX_DEPTH = 4096;
+
+const TYPE_BITS: Readonly<Record<Exclude<EntryKind, "hardlink">, number>> = {
+  "file": S_IFREG,
+  "directory": S_IFDIR,
+  "symlink": S_IFLNK,
+  "character-device": S_IFCHR,
+  "block-device": S_IFBLK,
+  "fifo": S_IFIFO,
+};
+
+/** Told of entries that were passed over, and of what overlayfs would take for its own marks. */
+export type MergeWarning = (message: string) => void;
+
+/**
+ * The merged tree. Entries are not changed.
+ * @throws {CorruptError} naming layer and entry for one that leads outside the root or cannot be placed.
+ */
+export function mergeLayers(layers: readonly (readonly TarEntry[])[], onWarning: MergeWarning): TreeNode {
+  const root = impliedDirectory();
+  layers.forEach((entries, layer) => new LayerApplication(root, layer, onWarning).apply(entries));
+  return root;
+}
+
+/** A directory that no layer has an entry for. */
+function impliedDirectory(): TreeNode {
+  return {
+    mode: S_IFDIR | 0o755,
+    uid: 0,
+    gid: 0,
+    mtimeSeconds: 0,
+    mtimeNanoseconds: 0,
+    sizeBytes: 0,
+    data: undefined,
+    target: "",
+    deviceMajor: 0,
+    deviceMinor: 0,
+    xattrs: undefined,
+    children: new Map(),
+  };
+}
+
+class LayerApplication {
+  #root: TreeNode;
+  #layer: number;
+  #warn: MergeWarning;
+  /** The parent of the entry before this one, by its path as written: neighbours mostly share it. */
+  #lastFolder: ByteString | undefined;
+  #lastParent: TreeNode | undefined;
+
+  constructor(root: TreeNode, layer: number, onWarning: MergeWarning) {
+    this.#root = root;
+    this.#layer = layer;
+    this.#warn = onWarning;
+  }
+
+  apply(entries: readonly TarEntry[]): void {
+    const additions: { entry: TarEntry; components: ByteString[] }[] = [];
+    for (const entry of entries) {
+      const components = this.#components(entry.path, entry, "name");
+      const name = components.at(-1);
+      if (name?.startsWith(WHITEOUT)) this.#applyWhiteout(components, entry);
+      else if (components.some((part) => part.startsWith(WHITEOUT))) {
+        this.#warn(`layer ${this.#layer}: passed over ${displayByteString(entry.path)}: it lies below a whiteout`);
+      } else additions.push({ entry, components });
+    }
+    for (const { entry, components } of additions) this.#applyEntry(entry, components);
+  }
+
+  /** Never follows a symlink: a path that is one in the lower layers has nothing below it to hide. */
+  #applyWhiteout(components: readonly ByteString[], entry: TarEntry): void {
+    const name = components.at(-1)!;
+    let parent: TreeNode | undefined = this.#root;
+    for (const part of components.slice(0, -1)) parent = parent?.children?.get(part);
+    if (name === OPAQUE_WHITEOUT) parent?.children?.clear();
+    else if (name.startsWith(".wh..wh.")) return; // AUFS's own book-keeping, in images of old
+    else if (name === WHITEOUT || name === ".wh.." || name === ".wh...") {
+      this.#bad(entry, "whiteout", name, "a name after .wh.");
+    } else parent?.children?.delete(name.slice(WHITEOUT.length));
+  }
+
+  #applyEntry(entry: TarEntry, components: readonly ByteString[]): void {
+    const name = components.at(-1);
+    if (name === undefined) {
+      if (entry.kind !== "directory") this.#bad(entry, "type of the root entry", entry.kind, "directory");
+      return describe(this.#root, entry);
+    }
+    const parent = this.#parent(entry, components);
+    if (entry.kind === "hardlink") return this.#applyHardLink(entry, parent, name);
+    const existing = parent.children!.get(name);
+    if (entry.kind === "directory" && existing?.children !== undefined) return describe(existing, entry);
+    parent.children!.set(name, this.#newNode(entry));
+    if (existing !== undefined) this.#lastFolder = undefined; // it may lie on the way to the remembered parent
+    this.#warnOfOverlayMarks(entry);
+  }
+
+  #newNode(entry: TarEntry): TreeNode {
+    const node = impliedDirectory();
+    describe(node, entry);
+    if (entry.kind !== "directory") node.children = undefined;
+    if (entry.kind === "symlink") {
+      if (entry.linkName === "" || entry.linkName.length > MAX_TARGET_BYTES) {
+        this.#bad(entry, "length of the symlink's target", entry.linkName.length, `1 to ${MAX_TARGET_BYTES}`);
+      }
+      node.target = entry.linkName;
+    }
+    node.deviceMajor = entry.deviceMajor;
+    node.deviceMinor = entry.deviceMinor;
+    node.sizeBytes = entry.sizeBytes;
+    if (entry.sparse !== undefined) {
+      let plainOffset = entry.dataPlainOffset;
+      node.data = entry.sparse.filter((run) => run.lengthBytes > 0).map((run) => {
+        const extent = { ...run, layer: this.#layer, plainOffset };
+        plainOffset += run.lengthBytes;
+        return extent;
+      });
+    } else if (entry.sizeBytes > 0) node.data = { layer: this.#layer, plainOffset: entry.dataPlainOffset };
+    return node;
+  }
+
+  #applyHardLink(entry: TarEntry, parent: TreeNode, name: ByteString): void {
+    const components = this.#components(entry.linkName, entry, "hard link target");
+    const folder = this.#walk(entry, components.slice(0, -1), false);
+    const target = folder?.children?.get(components.at(-1) ?? "");
+    if (target === undefined) {
+      const actual = displayByteString(entry.linkName);
+      this.#bad(entry, "hard link target", actual, "a file in this layer before the link, or in a lower one");
+    }
+    if (target.children !== undefined) this.#bad(entry, "hard link target", "a directory", "anything else");
+    parent.children!.set(name, target);
+    this.#lastFolder = undefined;
+  }
+
+  #parent(entry: TarEntry, components: readonly ByteString[]): TreeNode {
+    const folder = components.slice(0, -1).join("/");
+    if (folder !== this.#lastFolder || this.#lastParent === undefined) {
+      this.#lastParent = this.#walk(entry, components.slice(0, -1), true)!;
+      this.#lastFolder = folder;
+    }
+    return this.#lastParent;
+  }
+
+  /** The directory at `components`, symlinks followed inside the root; missing ones are made if `create`. */
+  #walk(entry: TarEntry, components: readonly ByteString[], create: boolean): TreeNode | undefined {
+    const todo = [...components].reverse();
+    const way: TreeNode[] = [this.#root];
+    for (let followed = 0; todo.length > 0;) {
+      const name = todo.pop()!;
+      if (name === "" || name === ".") continue;
+      if (name === "..") {
+        if (way.length > 1) way.pop();
+        continue;
+      }
+      const here = way.at(-1)!;
+      let child = here.children!.get(name);
+      if (child === undefined) {
+        if (!create) return undefined;
+        here.children!.set(name, child = impliedDirectory());
+      }
+      if (child.children !== undefined) way.push(child);
+      else if ((child.mode & 0o170000) === S_IFLNK) {
+        if (++followed > MAX_LINKS_FOLLOWED) {
+          this.#bad(entry, "path", displayByteString(entry.path), `at most ${MAX_LINKS_FOLLOWED} symlinks on the way`);
+        }
+        if (child.target.startsWith("/")) way.length = 1;
+        todo.push(...child.target.split("/").reverse());
+      } else if (!create) return undefined;
+      else this.#bad(entry, "path", displayByteString(entry.path), `a directory at ${displayByteString(name)}`);
+    }
+    return way.at(-1);
+  }
+
+  /** The parts of a path inside the image: no `.`, no empty ones; refuses `..`, which could lead outside. */
+  #components(path: ByteString, entry: TarEntry, field: string): ByteString[] {
+    const components = path.split("/").filter((part) => part !== "" && part !== ".");
+    if (components.length > MAX_DEPTH) this.#bad(entry, `depth of ${field}`, components.length, `at most ${MAX_DEPTH}`);
+    for (const part of components) {
+      if (part === "..") this.#bad(entry, field, displayByteString(path), "a path without ..");
+      if (part.length > MAX_NAME_BYTES) {
+        this.#bad(entry, `length of a component of ${field}`, part.length, `at most ${MAX_NAME_BYTES}`);
+      }
+      if (part.includes("\0")) this.#bad(entry, field, displayByteString(path), "a path without NUL");
+    }
+    return components;
+  }
+
+  #warnOfOverlayMarks(entry: TarEntry): void {
+    const whiteout = entry.kind === "character-device" && entry.deviceMajor === 0 && entry.deviceMinor === 0;
+    const mark = entry.xattrs !== undefined &&
+      [...entry.xattrs.keys()].some((name) => name.startsWith("trusted.overlay."));
+    if (!whiteout && !mark) return;
+    const what = whiteout ? "a 0:0 character device" : "a trusted.overlay attribute";
+    const path = displayByteString(entry.path);
+    this.#warn(`layer ${this.#layer}: ${path} is or has ${what}; an overlayfs on the mount will give it a meaning`);
+  }
+
+  #bad(entry: TarEntry, field: string, actual: string | number, expected: string): never {
+    const source = `layer ${this.#layer}, entry ${displayByteString(entry.path).slice(0, 300)}`;
+    throw new CorruptError({ subject: "tar", source, field, actual, expected });
+  }
+}
+
+/** Owner, mode, times and attributes of `entry`, put on `node`. */
+function describe(node: TreeNode, entry: TarEntry): void {
+  if (entry.kind === "hardlink") throw new ClipError("internal", "internal error: a hard link has no attributes");
+  node.mode = TYPE_BITS[entry.kind] | entry.mode;
+  node.uid = entry.uid;
+  node.gid = entry.gid;
+  node.mtimeSeconds = entry.mtimeSeconds;
+  node.mtimeNanoseconds = entry.mtimeNanoseconds;
+  node.xattrs = entry.xattrs;
+}

@@ -1,0 +1,132 @@
+import { crc32, deflateRawSync } from "node:zlib";
+import { Digester, MIB } from "../base/mod.ts";
+import type { StoredCheckpoint } from "../archive/mod.ts";
+import { type Checkpoint, codecForLayer, FIRST_BYTES, type Scanner } from "../codec/mod.ts";
+import { type TarEntry, TarScanner } from "../tar/mod.ts";
+import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import { SpanDigester } from "./span_digester.ts";
+
+/** A checkpoint may be named this many bytes after its place has gone by: more than a codec holds in its buffer. */
+const CHECKPOINT_LAG_BYTES = MIB;
+/** A layer of more warnings than these is told of the rest in one line. */
+const MAX_WARNINGS = 20;
+
+/**
+ * One pass over one layer: compressed bytes in, {@linkcode LayerScan} out. Holds no more of the layer than a codec's
+ * buffers and the last MiB or two of plain bytes.
+ */
+export class LayerScanner {
+  #options: ScanLayerOptions;
+  #mediaType: string;
+  #codecName = "";
+  #scanner: Scanner | undefined;
+  #head = new Uint8Array(0);
+  #compressedBytes = 0;
+  #plainBytes = 0;
+  #plainDigest = new Digester();
+  #spans: SpanDigester;
+  #tar: TarScanner;
+  #entries: TarEntry[] = [];
+  #checkpoints: StoredCheckpoint[] = [];
+  #warnings: string[] = [];
+  #moreWarnings = 0;
+
+  /** @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format. */
+  constructor(mediaType: string, options: ScanLayerOptions) {
+    this.#mediaType = mediaType;
+    this.#options = options;
+    this.#spans = new SpanDigester({
+      lagBytes: CHECKPOINT_LAG_BYTES,
+      maxSpanBytes: Math.max(2 * options.spacingBytes, 2 * CHECKPOINT_LAG_BYTES),
+    });
+    this.#tar = new TarScanner({
+      onEntry: (entry) => this.#onEntry(entry),
+      onWarning: (message) => this.#warn(message),
+    });
+  }
+
+  #fileStarts: number[] = [];
+
+  /** Plain bytes seen so far. */
+  get plainBytes(): number {
+    return this.#plainBytes;
+  }
+
+  /** The next compressed bytes. @throws {CorruptError} */
+  push(compressed: Uint8Array): void {
+    this.#compressedBytes += compressed.length;
+    if (this.#scanner !== undefined) return this.#scanner.push(compressed);
+    const head = new Uint8Array(this.#head.length + compressed.length);
+    head.set(this.#head);
+    head.set(compressed, this.#head.length);
+    this.#head = head;
+    if (head.length >= FIRST_BYTES) this.#start();
+  }
+
+  #start(): Scanner {
+    const { codec, warning } = codecForLayer({ mediaType: this.#mediaType, firstBytes: this.#head });
+    if (warning !== undefined) this.#warn(warning);
+    this.#codecName = codec.name;
+    this.#scanner = codec.scanner({
+      spacingBytes: this.#options.spacingBytes,
+      sink: { write: (bytes) => this.#onPlain(bytes), fileStarts: this.#fileStarts },
+      onCheckpoint: (checkpoint) => this.#onCheckpoint(checkpoint),
+      onWarning: (message) => this.#warn(message),
+    });
+    this.#scanner.push(this.#head);
+    this.#head = new Uint8Array(0);
+    return this.#scanner;
+  }
+
+  /** Says that the layer has been pushed whole. @throws {CorruptError} when it is not complete. */
+  finish(): LayerScan {
+    (this.#scanner ?? this.#start()).finish();
+    this.#tar.finish();
+    this.#spans.finish();
+    if (this.#moreWarnings > 0) this.#warnings.push(`${this.#moreWarnings} further warnings`);
+    return {
+      codec: this.#codecName,
+      compressedBytes: this.#compressedBytes,
+      plainBytes: this.#plainBytes,
+      diffId: this.#plainDigest.digest(),
+      checkpoints: this.#checkpoints,
+      spans: this.#spans.spans,
+      entries: this.#entries,
+      warnings: this.#warnings,
+    };
+  }
+
+  #onPlain(bytes: Uint8Array): void {
+    this.#plainBytes += bytes.length;
+    this.#plainDigest.update(bytes);
+    this.#spans.write(bytes);
+    this.#tar.push(bytes);
+  }
+
+  #onEntry(entry: TarEntry): void {
+    this.#entries.push(entry);
+    const { fileCheckpointBytes } = this.#options;
+    if (fileCheckpointBytes !== null && entry.storedBytes >= fileCheckpointBytes && entry.storedBytes > 0) {
+      this.#fileStarts.push(entry.dataPlainOffset);
+    }
+  }
+
+  #onCheckpoint(checkpoint: Checkpoint): void {
+    if (!this.#spans.checkpoint(checkpoint.plainOffset)) return;
+    const { window } = checkpoint;
+    this.#checkpoints.push({
+      kind: checkpoint.kind,
+      plainOffset: checkpoint.plainOffset,
+      compressedBitOffset: checkpoint.compressedBitOffset,
+      atHeader: checkpoint.atHeader,
+      packedWindow: window.length === 0 ? new Uint8Array(0) : new Uint8Array(deflateRawSync(window)),
+      windowBytes: window.length,
+      windowCrc32: window.length === 0 ? 0 : crc32(window),
+    });
+  }
+
+  #warn(message: string): void {
+    if (this.#warnings.length < MAX_WARNINGS) this.#warnings.push(message);
+    else this.#moreWarnings++;
+  }
+}

@@ -1,0 +1,170 @@
+import { ClipError, type Logger, messageOf } from "../base/mod.ts";
+import type { Content } from "../content/mod.ts";
+import {
+  type DeferredRead,
+  DeferredReplies,
+  errnoOf,
+  mountFuse,
+  REPLY_HEADER_BYTES,
+  setReadahead,
+  unmountFuse,
+} from "../fuse/mod.ts";
+import type { FromServeWorker, ServeStart } from "./serve_messages.ts";
+
+/** The mount has to answer within this time of being made. */
+const READY_TIMEOUT_MS = 10_000;
+/** How far the kernel is asked to read ahead, where that may be set. */
+const READAHEAD_BYTES = 1024 * 1024;
+
+/** How to mount. */
+export interface MountArchiveOptions {
+  /** Whether users other than the one who mounts may enter; default for root only. */
+  readonly allowOther?: boolean;
+  readonly log: Logger;
+  readonly logJson: boolean;
+  /** Takes lines that the serving thread has already formatted. */
+  readonly writeLog: (line: string) => void;
+}
+
+/** A live mount. */
+export interface ArchiveMount {
+  /** Absolute, without symlinks. */
+  readonly mountpoint: string;
+  /** Resolves when the mount is gone, by whomever; rejects when serving failed. */
+  readonly ended: Promise<void>;
+  /** Unmounts; a busy mount goes out of sight at once and ends with its last open file. */
+  unmount(): Promise<void>;
+}
+
+/**
+ * Mounts an archive and serves it: a Worker answers what needs no waiting, this thread the rest. Returns once the
+ * kernel has been answered, so that the first look at the mount succeeds.
+ * @throws {ClipError} when mounting fails; nothing stays mounted then.
+ */
+export async function mountArchive(
+  content: Content,
+  mountpoint: string,
+  options: MountArchiveOptions,
+): Promise<ArchiveMount> {
+  const { log } = options;
+  const mount = await mountFuse(mountpoint, {
+    log,
+    ...(options.allowOther === undefined ? {} : { allowOther: options.allowOther }),
+  });
+  const ready = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const replies = new MissReplies(content, mount.fd, log);
+  const worker = new Worker(new URL("./serve_worker.ts", import.meta.url), { type: "module" });
+  const fail = (message: string) => {
+    const error = new ClipError("internal", `the mount at ${mount.mountpoint} failed: ${message}`);
+    ready.reject(error);
+    ended.reject(error);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    fail(event.message);
+  };
+  worker.onmessage = ({ data }: MessageEvent<FromServeWorker>) => {
+    if (data.type === "ready") ready.resolve();
+    else if (data.type === "deferred") replies.answer(data.read);
+    else if (data.type === "interrupt") replies.interrupt(data.uniqueLow, data.uniqueHigh);
+    else if (data.type === "log") options.writeLog(data.line);
+    else if (data.error !== undefined) fail(data.error);
+    else ended.resolve();
+  };
+  worker.postMessage(serveStart(content, mount.fd, options));
+  ended.promise.catch(() => {}).finally(() => {
+    worker.terminate();
+    mount.close();
+  });
+  const timer = setTimeout(
+    () => ready.reject(new ClipError("io", "the kernel did not ask anything")),
+    READY_TIMEOUT_MS,
+  );
+  try {
+    await ready.promise;
+    await Deno.lstat(mount.mountpoint);
+    await setReadahead(mount.mountpoint, READAHEAD_BYTES);
+  } catch (error) {
+    await unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  return {
+    mountpoint: mount.mountpoint,
+    ended: ended.promise,
+    unmount: () => unmountLive(mount.mountpoint, log),
+  };
+}
+
+function serveStart(content: Content, fd: number, options: MountArchiveOptions): ServeStart {
+  const { archive } = content;
+  const { firstSpan, spanOffsets, layerCount } = archive.layers;
+  return {
+    fd,
+    treeBytes: archive.treeBytes,
+    firstSpan,
+    spanOffsets,
+    spanStates: content.spanStates,
+    dataPaths: Array.from({ length: layerCount }, (_, layer) => content.layerCache(layer)?.dataPath),
+    logLevel: options.log.level,
+    logJson: options.logJson,
+  };
+}
+
+async function unmountLive(mountpoint: string, log: Logger): Promise<void> {
+  try {
+    await unmountFuse(mountpoint);
+  } catch (error) {
+    log.warn(`${messageOf(error)}; detaching it`);
+    await unmountFuse(mountpoint, { lazy: true });
+  }
+}
+
+/** Answers the reads that had to wait. */
+class MissReplies {
+  #content: Content;
+  #replies: DeferredReplies;
+  #log: Logger;
+  #waiting = 0;
+
+  constructor(content: Content, fd: number, log: Logger) {
+    this.#content = content;
+    this.#replies = new DeferredReplies(fd, log);
+    this.#log = log;
+  }
+
+  async answer(read: DeferredRead): Promise<void> {
+    this.#waiting++;
+    try {
+      const buffer = new Uint8Array(REPLY_HEADER_BYTES + read.lengthBytes);
+      const { inode, offset, lengthBytes } = read;
+      const bytes = await this.#content.read(inode, offset, lengthBytes, buffer, REPLY_HEADER_BYTES);
+      this.#replies.replyData(read, buffer, bytes);
+    } catch (error) {
+      // Content has logged what went wrong.
+      this.#fail(read, errnoOf(error));
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  /** A reader was sent a signal: it gets EINTR; the data, once there, is cached all the same. */
+  interrupt(uniqueLow: number, uniqueHigh: number): void {
+    if (this.#waiting === 0) return;
+    try {
+      this.#replies.replyInterrupted(uniqueLow, uniqueHigh);
+    } catch (error) {
+      this.#log.warn(messageOf(error));
+    }
+  }
+
+  #fail(read: DeferredRead, errno: number): void {
+    try {
+      this.#replies.replyError(read, errno);
+    } catch (error) {
+      this.#log.error(messageOf(error));
+    }
+  }
+}

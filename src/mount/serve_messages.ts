@@ -1,0 +1,31 @@
+/** What the main thread and the serving Worker of a mount say to each other. */
+import type { LogLevel } from "../base/mod.ts";
+import type { TreeBytes } from "../archive/mod.ts";
+import type { DeferredRead } from "../fuse/mod.ts";
+
+/** To the Worker, once: all it needs to serve. It answers nothing afterwards: it is blocked in read(2). */
+export interface ServeStart {
+  readonly fd: number;
+  /** Over SharedArrayBuffers: not copied. */
+  readonly treeBytes: TreeBytes;
+  readonly firstSpan: Uint32Array;
+  readonly spanOffsets: Float64Array;
+  readonly spanStates: Uint8Array;
+  /** The cache file of each layer; undefined where there is none. */
+  readonly dataPaths: readonly (string | undefined)[];
+  readonly logLevel: LogLevel;
+  readonly logJson: boolean;
+}
+
+/** From the Worker. */
+export type FromServeWorker =
+  /** The kernel has said its first word: the mount is alive. */
+  | { readonly type: "ready" }
+  /** A read whose data is not at hand: the main thread is to answer it. */
+  | { readonly type: "deferred"; readonly read: DeferredRead }
+  /** The caller of a request was sent a signal. */
+  | { readonly type: "interrupt"; readonly uniqueLow: number; readonly uniqueHigh: number }
+  /** A line for the log. */
+  | { readonly type: "log"; readonly line: string }
+  /** Serving is over: unmounted, or failed for the reason given. */
+  | { readonly type: "ended"; readonly error: string | undefined };

@@ -1,0 +1,66 @@
+/** Worker: blocks in read(2) on /dev/fuse and answers what can be answered without waiting. */
+import { createLogger, messageOf } from "../base/mod.ts";
+import { Tree } from "../archive/mod.ts";
+import { Errno, FuseServer, libc, OpenFlag, serve } from "../fuse/mod.ts";
+import { ArchiveFileSystem } from "./archive_file_system.ts";
+import type { FromServeWorker, ServeStart } from "./serve_messages.ts";
+
+const port = self as unknown as {
+  onmessage: (event: MessageEvent<ServeStart>) => void;
+  postMessage(message: FromServeWorker): void;
+};
+
+port.onmessage = ({ data }) => {
+  try {
+    serveArchive(data);
+    port.postMessage({ type: "ended", error: undefined });
+  } catch (error) {
+    port.postMessage({ type: "ended", error: messageOf(error) });
+  }
+};
+
+function serveArchive(start: ServeStart): void {
+  const log = createLogger({
+    level: start.logLevel,
+    json: start.logJson,
+    write: (line) => port.postMessage({ type: "log", line }),
+  });
+  const files = new LayerFiles(start.dataPaths);
+  const { firstSpan, spanOffsets, spanStates } = start;
+  const fileSystem = new ArchiveFileSystem(new Tree(start.treeBytes), {
+    firstSpan,
+    spanOffsets,
+    spanStates,
+    read: (layer, plainOffset, bytes, target, at) => files.read(layer, plainOffset, bytes, target, at),
+  });
+  const server = new FuseServer(fileSystem, {
+    log,
+    pageBytes: libc().pageBytes(),
+    onInit: () => port.postMessage({ type: "ready" }),
+    onDeferred: (read) => port.postMessage({ type: "deferred", read }),
+    onInterrupt: (uniqueLow, uniqueHigh) => port.postMessage({ type: "interrupt", uniqueLow, uniqueHigh }),
+  });
+  serve(start.fd, server, { log });
+}
+
+/** The layers' cache files, opened at the first read of each. */
+class LayerFiles {
+  #paths: readonly (string | undefined)[];
+  #descriptors: Int32Array;
+
+  constructor(paths: readonly (string | undefined)[]) {
+    this.#paths = paths;
+    this.#descriptors = new Int32Array(paths.length).fill(-1);
+  }
+
+  read(layer: number, plainOffset: number, bytes: number, target: Uint8Array, at: number): number {
+    if (this.#descriptors[layer]! < 0) {
+      const path = this.#paths[layer];
+      if (path === undefined) return -Errno.ENOENT;
+      const descriptor = libc().open(path, OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC);
+      if (descriptor < 0) return descriptor;
+      this.#descriptors[layer] = descriptor;
+    }
+    return libc().pread(this.#descriptors[layer]!, target, at, bytes, plainOffset);
+  }
+}
