@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { ClipError, CorruptError } from "../base/mod.ts";
+import { ClipError } from "../base/mod.ts";
 import {
   fieldOf,
   isObject,
@@ -8,6 +8,7 @@ import {
   objectField,
   parseJsonObject,
   stringField,
+  wrong,
 } from "./json_fields.ts";
 
 /** What Docker's config knows to log in to a registry with. Never to be printed. */
@@ -43,7 +44,7 @@ export async function readLogin(registry: string, configPath?: string): Promise<
 
 /** As {@linkcode readLogin}, from the file's bytes. */
 export function findLogin(bytes: Uint8Array, registry: string, path: string): LoginEntry {
-  const place: JsonPlace = { subject: "Docker config", source: path };
+  const place: JsonPlace = { subject: "Docker config", source: path, isSecret: true };
   const config = parseJsonObject(bytes, place);
   const auths = objectField(config, "auths", place) ?? {};
   const helpers = objectField(config, "credHelpers", place) ?? {};
@@ -113,6 +114,6 @@ function parseUser(entry: JsonObject, place: JsonPlace): { username: string; pas
   }
   const text = Buffer.from(auth, "base64").toString("utf8");
   const colon = text.indexOf(":");
-  if (colon < 1) throw new CorruptError({ ...place, field: "auth", expected: "base64 of user:password" });
+  if (colon < 1) throw wrong(auth, "auth", "base64 of user:password", place);
   return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, "") };
 }

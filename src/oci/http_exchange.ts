@@ -156,7 +156,8 @@ export class HttpResponse {
     this.host = request.url.host;
     this.origin = request.url.origin;
     this.#life = life;
-    this.#reader = response.body?.getReader();
+    // Bodies are never shared memory; the types of older Deno releases do not say so.
+    this.#reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
   }
 
   /**

@@ -7,6 +7,8 @@ export interface JsonPlace {
   readonly subject: string;
   /** Where it came from; never holds a secret. */
   readonly source: string;
+  /** Values may be secrets, and are in no message. */
+  readonly isSecret?: boolean;
 }
 
 /** A JSON object whose fields are not checked yet. */
@@ -20,7 +22,7 @@ export function parseJson(bytes: Uint8Array, place: JsonPlace): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
-    throw new CorruptError({ ...place, field: "JSON text" });
+    throw new CorruptError({ subject: place.subject, source: place.source, field: "JSON text" });
   }
 }
 
@@ -91,5 +93,7 @@ export function stringListField(
 
 /** The error for a field that is not what it should be. */
 export function wrong(actual: unknown, field: string, expected: string, place: JsonPlace): CorruptError {
-  return new CorruptError({ ...place, field, actual: actual === undefined ? "nothing" : show(actual, 100), expected });
+  const { subject, source, isSecret = false } = place;
+  const found = actual === undefined ? "nothing" : isSecret ? "something else" : show(actual, 100);
+  return new CorruptError({ subject, source, field, actual: found, expected });
 }

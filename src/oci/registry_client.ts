@@ -71,13 +71,25 @@ export class RegistryClient {
   }
 
   /** The result of `work`, tried again after failures that may pass. */
-  retry<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
-    return retry(work, {
-      ...(this.#policy === undefined ? {} : { policy: this.#policy }),
-      signal,
-      onRetry: (error, delayMs) =>
-        this.log.info("trying again", { error: error.message, delayMs: Math.round(delayMs) }),
-    });
+  async retry<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+    // Both the caller and the closing of the store must end a wait between two tries.
+    const either = new AbortController();
+    const onAbort = (event: Event) => either.abort((event.target as AbortSignal).reason);
+    const signals = [this.#closer.signal, signal];
+    try {
+      for (const source of signals) {
+        source?.throwIfAborted();
+        source?.addEventListener("abort", onAbort);
+      }
+      return await retry(work, {
+        ...(this.#policy === undefined ? {} : { policy: this.#policy }),
+        signal: either.signal,
+        onRetry: ({ message }, delayMs) =>
+          this.log.info("trying again", { error: message, delayMs: Math.round(delayMs) }),
+      });
+    } finally {
+      for (const source of signals) source?.removeEventListener("abort", onAbort);
+    }
   }
 
   /**

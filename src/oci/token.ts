@@ -1,5 +1,4 @@
-import { CorruptError } from "../base/mod.ts";
-import { fieldOf, type JsonPlace, parseJsonObject } from "./json_fields.ts";
+import { fieldOf, type JsonPlace, parseJsonObject, wrong } from "./json_fields.ts";
 
 /** A login that can be sent. Never to be printed. */
 export interface Token {
@@ -23,13 +22,13 @@ export function parseTokenAnswer(
   bytes: Uint8Array,
   { source, nowMs }: { source: string; nowMs: number },
 ): Token {
-  const place: JsonPlace = { subject: "token", source };
+  const place: JsonPlace = { subject: "token", source, isSecret: true };
   const answer = parseJsonObject(bytes, place);
   const token = [fieldOf(answer, "token"), fieldOf(answer, "access_token")].find((value) =>
     value !== undefined && value !== ""
   );
   if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) {
-    throw new CorruptError({ ...place, field: "token", expected: "printable characters" });
+    throw wrong(token, "token", "printable characters", place);
   }
   const stated = Number(fieldOf(answer, "expires_in") ?? NaN);
   const lifetimeMs = (stated > 0 && stated < 1e9 ? stated : DEFAULT_LIFETIME_SECONDS) * 1000;

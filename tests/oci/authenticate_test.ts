@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import type { Digest, RangeSource } from "../../src/base/mod.ts";
+import { openBlobStore, parseImageReference, resolveImage, type SourceOptions } from "../../src/oci/mod.ts";
+import { isTokenUsable, parseTokenAnswer } from "../../src/oci/token.ts";
+import { addImage, type FakeRegistry, noise, startFakeRegistry } from "./fake_registry.ts";
+import { assertBytes, failure, quickOptions, writeTemporary } from "./test_support.ts";
+
+const BYTES = noise(1000, 3);
+const RANGE = { offset: 10, endExclusive: 20 };
+const SECRET = "hunter2-s3cret";
+
+/** A registry that wants tokens, and the server that gives them. */
+interface TokenSetup {
+  registry: FakeRegistry;
+  server: FakeRegistry;
+  /** What the registry accepts. */
+  valid: Set<string>;
+  /** What the server answers next, beside the token. */
+  extra: Record<string, unknown>;
+  blob: RangeSource;
+  options: ReturnType<typeof quickOptions>;
+}
+
+async function withTokens(
+  test: (setup: TokenSetup) => Promise<void>,
+  { auth, serverHost = "127.0.0.1", ...overrides }: Partial<SourceOptions> & { auth?: unknown; serverHost?: string } =
+    {},
+): Promise<void> {
+  const registry = startFakeRegistry();
+  const server = startFakeRegistry({ hostname: serverHost });
+  const auths = auth === undefined ? {} : { [registry.host]: auth };
+  const options = quickOptions({ dockerConfigPath: writeTemporary(JSON.stringify({ auths })), ...overrides });
+  const store = await openBlobStore(parseImageReference(`${registry.host}/some/image`), options);
+  const valid = new Set<string>();
+  const digest = registry.addBlob(BYTES) as Digest;
+  const blob = store.layer({ digest, diffId: digest, sizeBytes: BYTES.length });
+  const setup: TokenSetup = { registry, server, valid, extra: {}, blob, options };
+  registry.login = {
+    challenge: `Bearer realm="${server.origin}/token?keep=1",service="the registry, \\"quoted\\"",scope="other"`,
+    accepts: (header) => valid.has(header ?? ""),
+  };
+  server.handler = () => {
+    const token = `${SECRET}-token-${server.seen.length}`;
+    valid.add(`Bearer ${token}`);
+    return Response.json({ token, ...setup.extra });
+  };
+  try {
+    await test(setup);
+  } finally {
+    store.close();
+    await registry.stop();
+    await server.stop();
+  }
+}
+
+Deno.test("an anonymous token is asked for once, with service and scope, and used from then on", () =>
+  withTokens(async ({ registry, server, blob }) => {
+    assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+    await Promise.all(Array.from({ length: 10 }, () => blob.readRange(RANGE)));
+    assert.equal(server.seen.length, 1);
+    assert.equal(server.seen[0]!.authorization, null);
+    const query = new URLSearchParams(server.seen[0]!.query);
+    assert.deepEqual(Object.fromEntries(query), {
+      keep: "1",
+      service: 'the registry, "quoted"',
+      scope: "repository:some/image:pull",
+    });
+    assert.equal(registry.seen.length, 12);
+    assert.equal(registry.seen[0]!.authorization, null);
+  }));
+
+Deno.test("requests refused at the same time share one login", () =>
+  withTokens(async ({ server, blob }) => {
+    await Promise.all(Array.from({ length: 20 }, () => blob.readRange(RANGE)));
+    assert.equal(server.seen.length, 1);
+  }));
+
+Deno.test("a token that the registry no longer accepts is renewed, once a request", () =>
+  withTokens(async ({ server, valid, blob }) => {
+    await blob.readRange(RANGE);
+    valid.clear();
+    assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+    assert.equal(server.seen.length, 2);
+    server.handler = () => Response.json({ token: "never-accepted" });
+    valid.clear();
+    await failure(() => blob.readRange(RANGE), "denied");
+    assert.equal(server.seen.length, 3);
+  }));
+
+Deno.test("a token is renewed before it ends", () =>
+  withTokens(async (setup) => {
+    setup.extra = { expires_in: 0.2 };
+    await setup.blob.readRange(RANGE);
+    await setup.blob.readRange(RANGE);
+    assert.equal(setup.server.seen.length, 1);
+    await new Promise((resolve) => setTimeout(resolve, 170));
+    await setup.blob.readRange(RANGE);
+    assert.equal(setup.server.seen.length, 2);
+    assert.equal(setup.registry.seen.filter(({ authorization }) => authorization === null).length, 1);
+  }));
+
+Deno.test("user and password go to the token server, and nowhere else", () =>
+  withTokens(async ({ registry, server, blob, options }) => {
+    await blob.readRange(RANGE);
+    assert.equal(server.seen[0]!.authorization, `Basic ${btoa(`user:${SECRET}`)}`);
+    assert(registry.seen.every(({ authorization }) => !authorization?.startsWith("Basic")));
+    server.handler = () => Response.json({ details: SECRET }, { status: 401 });
+    registry.login!.accepts = () => false;
+    const error = await failure(() => blob.readRange(RANGE), "denied");
+    assert.match(error.message, /refuses the login for 127\.0\.0\.1:\d+ in Docker's config/);
+    const printed = `${error.stack} ${Deno.inspect(error)} ${options.log.lines}`;
+    assert(!printed.includes(SECRET) && !printed.includes(btoa(`user:${SECRET}`)), printed);
+  }, { auth: { username: "user", password: SECRET } }));
+
+Deno.test("an identity token is exchanged by a POST", () =>
+  withTokens(async ({ server, blob }) => {
+    assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+    const { method, body, authorization } = server.seen[0]!;
+    assert.equal(method, "POST");
+    assert.equal(authorization, null);
+    const { refresh_token, grant_type, scope, service } = Object.fromEntries(new URLSearchParams(body));
+    assert.deepEqual({ refresh_token, grant_type, scope, service }, {
+      refresh_token: SECRET,
+      grant_type: "refresh_token",
+      scope: "repository:some/image:pull",
+      service: 'the registry, "quoted"',
+    });
+  }, { auth: { identitytoken: SECRET } }));
+
+Deno.test("a POST with a refresh token is not redirected", () =>
+  withTokens(async ({ server, blob }) => {
+    server.handler = () => new Response(null, { status: 307, headers: { location: "/elsewhere" } });
+    await failure(() => blob.readRange(RANGE), "registry");
+    assert.equal(server.seen.length, 1);
+  }, { auth: { identitytoken: SECRET } }));
+
+Deno.test("a login is not sent in plain http to another host than the registry, an anonymous request is", async () => {
+  const serverHost = "127.0.0.2";
+  await withTokens(async ({ server, blob }) => {
+    const error = await failure(() => blob.readRange(RANGE), "denied");
+    assert.match(error.message, /another host in plain http/);
+    assert.equal(server.seen.length, 0);
+  }, { auth: { username: "user", password: SECRET }, serverHost });
+  await withTokens(async ({ server, blob }) => {
+    await blob.readRange(RANGE);
+    assert.equal(server.seen.length, 1);
+  }, { serverHost });
+});
+
+Deno.test("the token server must be https, a loopback host, or allowed by --plain-http", () =>
+  withTokens(async ({ registry, blob }) => {
+    for (const realm of ["http://example.com/token", "ftp://127.0.0.1/x", "nonsense", ""]) {
+      registry.login!.challenge = `Bearer realm="${realm}"`;
+      assert.match((await failure(() => blob.readRange(RANGE), "denied")).message, /token server/);
+    }
+  }, { plainHttp: false }));
+
+Deno.test("answers of token servers that are no tokens are errors that do not quote them", () =>
+  withTokens(async ({ server, blob, options }) => {
+    for (
+      const answer of [
+        `{"token": "${SECRET}\\n"}`,
+        `{"token": 5, "x": "${SECRET}"}`,
+        `${SECRET}`,
+        `["${SECRET}"]`,
+        "{}",
+      ]
+    ) {
+      server.handler = () => new Response(answer);
+      const error = await failure(() => blob.readRange(RANGE), "corrupt");
+      assert(!`${error.stack}${Deno.inspect(error)}${options.log.lines}`.includes(SECRET));
+    }
+    server.handler = () => new Response("x".repeat(2_000_000));
+    await failure(() => blob.readRange(RANGE), "limit");
+    server.handler = () => new Response("", { status: 404 });
+    await failure(() => blob.readRange(RANGE), "not_found");
+  }));
+
+Deno.test("a token server that fails for a moment is asked again", () =>
+  withTokens(async ({ server, blob }) => {
+    const answer = server.handler!;
+    server.handler = (request, url) =>
+      server.seen.length < 3 ? new Response("", { status: 503 }) : answer(request, url);
+    assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+    assert.equal(server.seen.length, 3);
+  }));
+
+Deno.test("Basic: with a login it works, with a wrong or no one it is denied", async () => {
+  const header = `Basic ${btoa(`user:${SECRET}`)}`;
+  const basic = (auth?: unknown) => (check: (setup: TokenSetup) => Promise<void>) =>
+    withTokens(async (setup) => {
+      setup.registry.login = { challenge: 'Basic realm="r"', accepts: (sent) => sent === header };
+      await check(setup);
+    }, auth === undefined ? {} : { auth });
+  await basic({ username: "user", password: SECRET })(async ({ registry, blob }) => {
+    await blob.readRange(RANGE);
+    await blob.readRange(RANGE);
+    assert.deepEqual(registry.seen.map(({ authorization }) => authorization), [null, header, header]);
+  });
+  await basic({ username: "user", password: "wrong-password" })(async ({ blob, options }) => {
+    const error = await failure(() => blob.readRange(RANGE), "denied");
+    assert(!`${Deno.inspect(error)}${options.log.lines}`.includes("wrong-password"));
+    await failure(() => blob.readRange(RANGE), "denied");
+  });
+  await basic()(async ({ blob }) => {
+    assert.match((await failure(() => blob.readRange(RANGE), "denied")).message, /docker login/);
+  });
+});
+
+Deno.test("a new login in Docker's config is used once the old one is refused", async () => {
+  const registry = startFakeRegistry();
+  const path = writeTemporary("{}");
+  const write = (password: string) => {
+    Deno.writeTextFileSync(path, JSON.stringify({ auths: { [registry.host]: { username: "user", password } } }));
+  };
+  let accepted = "old";
+  registry.login = { challenge: "Basic", accepts: (sent) => sent === `Basic ${btoa(`user:${accepted}`)}` };
+  const digest = registry.addBlob(BYTES) as Digest;
+  const store = await openBlobStore(
+    parseImageReference(`${registry.host}/a`),
+    quickOptions({ dockerConfigPath: path }),
+  );
+  try {
+    write("old");
+    const blob = store.layer({ digest, diffId: digest, sizeBytes: BYTES.length });
+    await blob.readRange(RANGE);
+    accepted = "new";
+    await failure(() => blob.readRange(RANGE), "denied");
+    write("new");
+    assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+  } finally {
+    store.close();
+    await registry.stop();
+  }
+});
+
+Deno.test("a 401 that does not say how to log in leads to a ping, and one that offers nothing known is denied", () =>
+  withTokens(async ({ registry, blob }) => {
+    const { challenge } = registry.login!;
+    registry.handler = (request, url) => {
+      const known = registry.login!.accepts(request.headers.get("authorization"));
+      return known || url.pathname === "/v2/" ? undefined : new Response("", { status: 401 });
+    };
+    assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+    assert.deepEqual(registry.seen.map(({ path }) => path === "/v2/"), [false, true, false]);
+    registry.handler = undefined;
+    registry.login = { challenge: challenge.replace("Bearer", "Negotiate"), accepts: () => false };
+    assert.match((await failure(() => blob.readRange(RANGE), "denied")).message, /neither Basic nor Bearer/);
+  }));
+
+Deno.test("a registry on this machine is asked in https first, then in http; the finding is kept", async () => {
+  const registry = startFakeRegistry();
+  const urls: string[] = [];
+  const spy = ((input: URL, init: RequestInit) => {
+    urls.push(String(input));
+    return fetch(input, init);
+  }) as typeof fetch;
+  try {
+    addImage(registry, { tag: "latest" });
+    const options = {
+      ...quickOptions({ plainHttp: false, fetch: spy }),
+      platform: { os: "linux", architecture: "amd64" },
+    };
+    const { blobs } = await resolveImage(parseImageReference(`${registry.host}/a/b`), options);
+    blobs.close();
+    assert.deepEqual(urls.slice(0, 2), [`https://${registry.host}/v2/`, `http://${registry.host}/v2/`]);
+    assert.equal(urls.filter((url) => url.startsWith("https:")).length, 1);
+  } finally {
+    await registry.stop();
+  }
+});
+
+Deno.test("other hosts are asked in https only", async () => {
+  const urls: string[] = [];
+  const refuse = ((input: URL) => {
+    urls.push(String(input));
+    return Promise.reject(new TypeError(`error sending request for url (${input}?x=${SECRET}): refused`));
+  }) as typeof fetch;
+  const options = {
+    ...quickOptions({ plainHttp: false, fetch: refuse }),
+    platform: { os: "linux", architecture: "amd64" },
+  };
+  const error = await failure(() => resolveImage(parseImageReference("registry.example/a/b"), options), "network");
+  assert(
+    urls.length === 4 && urls.every((url) => url === "https://registry.example/v2/a/b/manifests/latest"),
+    `${urls}`,
+  );
+  assert(!error.message.includes(SECRET) && error.message.includes("refused"), error.message);
+  await failure(() => resolveImage(parseImageReference("ubuntu"), options), "network");
+  assert.equal(urls.at(-1), "https://registry-1.docker.io/v2/library/ubuntu/manifests/latest");
+});
+
+Deno.test("a token's life: as stated, by the clock only where that makes sense, 60 s by default", () => {
+  const nowMs = Date.parse("2025-01-01T00:10:00Z");
+  const renewAfterMs = (answer: unknown) => {
+    const bytes = new TextEncoder().encode(JSON.stringify(answer));
+    const token = parseTokenAnswer(bytes, { source: "test", nowMs });
+    assert(isTokenUsable(token, nowMs) && !isTokenUsable(token, token.renewAtMs));
+    return token.renewAtMs - nowMs;
+  };
+  assert.equal(renewAfterMs({ token: "x" }), 45_000);
+  assert.equal(renewAfterMs({ access_token: "x", expires_in: 300 }), 270_000);
+  assert.equal(renewAfterMs({ token: "x", expires_in: "300" }), 270_000);
+  assert.equal(renewAfterMs({ token: "x", expires_in: 300, issued_at: "2025-01-01T00:09:00Z" }), 210_000);
+  assert.equal(renewAfterMs({ token: "x", expires_in: 300, issued_at: "2024-01-01T00:09:00Z" }), 270_000);
+  assert.equal(renewAfterMs({ token: "x", expires_in: 300, issued_at: "2026-01-01T00:09:00Z" }), 270_000);
+  assert.equal(renewAfterMs({ token: "x", expires_in: -5, issued_at: "nonsense" }), 45_000);
+});
