@@ -154,7 +154,7 @@ export function libc(): Libc {
 
 /** `text` in UTF-8 with a NUL behind it. A NUL inside would cut it short, so callers refuse such paths first. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(`${text}\0`);
+  return new TextEncoder().encode(`${text}\0`) as Uint8Array<ArrayBuffer>;
 }
 
 function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> {

@@ -9,6 +9,7 @@ export { type FuseMount, mountFuse, type MountOptions, setReadahead } from "./mo
 export {
   isFuse,
   isFuseMounted,
+  isServerGone,
   mountAt,
   type MountEntry,
   parseMounts,

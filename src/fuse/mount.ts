@@ -2,7 +2,7 @@ import { ClipError, type Logger, messageOf, SILENT } from "../base/mod.ts";
 import { Errno, errnoName } from "./errno.ts";
 import { mountByFusermount } from "./fusermount.ts";
 import { libc, OpenFlag } from "./libc.ts";
-import { errorName, isFuse, mountAt, resolveMountpoint } from "./mounts.ts";
+import { isFuse, isServerGone, mountAt, resolveMountpoint } from "./mounts.ts";
 import { unmountFuse } from "./unmount.ts";
 
 const DEVICE = "/dev/fuse";
@@ -84,7 +84,7 @@ async function detachStale(mountpoint: string, log: Logger): Promise<void> {
   for (let round = 0; round < MAX_STALE_MOUNTS; round++) {
     const mount = await mountAt(mountpoint);
     if (mount === undefined) return;
-    if (!isFuse(mount) || !await isDead(mountpoint)) {
+    if (!isFuse(mount) || !await isServerGone(mountpoint)) {
       const what = `${mount.source} (${mount.type})`;
       throw new ClipError("io", `cannot mount on ${mountpoint}: ${what} is mounted there; unmount it first`);
     }
@@ -92,16 +92,6 @@ async function detachStale(mountpoint: string, log: Logger): Promise<void> {
     await unmountFuse(mountpoint, { lazy: true });
   }
   throw new ClipError("io", `cannot mount on ${mountpoint}: more than ${MAX_STALE_MOUNTS} dead mounts lie there`);
-}
-
-/** Whether the root of the mount answers ENOTCONN, as it does once nobody holds the connection. */
-async function isDead(mountpoint: string): Promise<boolean> {
-  try {
-    await Deno.stat(mountpoint);
-    return false;
-  } catch (error) {
-    return errorName(error) === "ENOTCONN";
-  }
 }
 
 /**

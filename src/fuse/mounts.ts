@@ -67,6 +67,25 @@ export async function isFuseMounted(path: string): Promise<boolean> {
 }
 
 /**
+ * Whether nobody serves the FUSE mount on `mountpoint` any more: its connection is closed, and all it still answers is
+ * what the kernel remembers. (So stat(2) of the root may well succeed; a name that was never looked up tells.)
+ * @throws {ClipError} of code `io` when the mount gives no answer at all within `timeoutMs`: somebody holds the
+ * connection and does not serve it.
+ */
+export async function isServerGone(mountpoint: string, timeoutMs = 5000): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new ClipError("io", `the file system mounted on ${mountpoint} does not answer`);
+    timer = setTimeout(() => reject(error), timeoutMs);
+  });
+  const asked = Deno.lstat(`${mountpoint}/.clip-${crypto.randomUUID()}`).then(
+    () => false,
+    (error) => errorName(error) === "ENOTCONN",
+  );
+  return await Promise.race([asked, late]).finally(() => clearTimeout(timer));
+}
+
+/**
  * `path` absolute and without symlinks, whether or not a live file system is mounted there: the last component is not
  * looked into unless it is a symlink. @throws {ClipError} of code `not_found` or `io`.
  */

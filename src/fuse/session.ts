@@ -9,7 +9,8 @@ import type { FuseServer } from "./server.ts";
 export interface ServeHooks {
   /**
    * Asked before each read(2): true ends the loop. A loop that waits for a request asks nothing; whoever wants it to
-   * end makes a request, for instance by `Deno.lstat` of a name that was never used.
+   * end makes a request, for instance by `Deno.lstat` of a name that was never used, and waits for the loop's end but
+   * not for that request: the loop may have asked, and ended, before it could read it.
    */
   readonly shouldStop?: () => boolean;
   /** Told of replies that the kernel refused. */
@@ -27,7 +28,7 @@ export function serve(fd: number, server: FuseServer, hooks: ServeHooks = {}): "
   const shouldStop = hooks.shouldStop ?? (() => false);
   while (!shouldStop()) {
     const requestBytes = library.read(fd, request, request.length);
-    if (requestBytes < 0) {
+    if (requestBytes <= 0) {
       if (-requestBytes === Errno.ENODEV) return "unmounted";
       recoverFromRead(library, fd, -requestBytes);
       continue;
@@ -42,7 +43,8 @@ export function serve(fd: number, server: FuseServer, hooks: ServeHooks = {}): "
 
 /**
  * Decides whether the loop may go on after a failed read(2): ENOENT is a request that was taken back while it was
- * being copied. Source: libfuse's fuse_session_receive_buf documents the same cases.
+ * being copied. Source: libfuse's fuse_session_receive_buf documents the same cases. Nothing at all (0 bytes) comes from
+ * a descriptor that is no connection to FUSE, and would come for ever.
  */
 function recoverFromRead(library: Libc, fd: number, errno: number): void {
   if (errno === Errno.EINTR || errno === Errno.ENOENT) return;
@@ -51,7 +53,8 @@ function recoverFromRead(library: Libc, fd: number, errno: number): void {
     library.waitReadable(fd, -1);
     return;
   }
-  throw new ClipError("io", `cannot read FUSE requests from descriptor ${fd}: ${errnoName(errno)}`);
+  const reason = errno === 0 ? "it is at its end" : errnoName(errno);
+  throw new ClipError("io", `cannot read FUSE requests from descriptor ${fd}: ${reason}`);
 }
 
 /** ENOENT means that nobody waits for the reply any more. After any other failure somebody does, and gets EIO. */

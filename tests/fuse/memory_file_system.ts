@@ -30,6 +30,7 @@ interface Node {
   readonly parent: number;
   readonly contents: Uint8Array;
   readonly names: string[];
+  readonly encodedNames: Uint8Array[];
   readonly inodes: number[];
 }
 
@@ -46,6 +47,7 @@ export class MemoryFileSystem implements FileSystem {
       const node = this.#nodes[i]!;
       for (const [name, spec] of Object.entries(node.spec.children ?? {})) {
         node.names.push(name);
+        node.encodedNames.push(Buffer.from(name, "latin1"));
         node.inodes.push(this.#add(spec, i + 1));
       }
     }
@@ -56,7 +58,15 @@ export class MemoryFileSystem implements FileSystem {
     const isDirectory = spec.children !== undefined;
     const mode = isDirectory ? 0o40755 : spec.target !== undefined ? 0o120777 : 0o100644;
     const contents = spec.text === undefined ? EMPTY : Buffer.from(spec.text, "latin1");
-    return this.#nodes.push({ spec, mode: spec.mode ?? mode, parent, contents, names: [], inodes: [] });
+    return this.#nodes.push({
+      spec,
+      mode: spec.mode ?? mode,
+      parent,
+      contents,
+      names: [],
+      encodedNames: [],
+      inodes: [],
+    });
   }
 
   lookup(parent: number, bytes: Uint8Array, start: number, endExclusive: number): number {
@@ -93,7 +103,9 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   childName(directory: number, index: number, target: Uint8Array, at: number): number {
-    return copy(this.#nodes[directory - 1]!.names[index]!, target, at);
+    const name = this.#nodes[directory - 1]!.encodedNames[index]!;
+    for (let i = 0; i < name.length; i++) target[at + i] = name[i]!;
+    return name.length;
   }
 
   parent(inode: number): number {

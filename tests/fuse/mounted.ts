@@ -41,10 +41,10 @@ export class Mounted implements AsyncDisposable {
     worker.postMessage({ fd: mount.fd, root, resend, stop: this.#stop } satisfies ServeOrder);
   }
 
-  /** Ends the loop but not the mount: a request makes it look. */
+  /** Ends the loop but not the mount: a request makes it look. It may also look, and end, before that is read. */
   async stop(): Promise<void> {
     Atomics.store(this.#stop, 0, 1);
-    await Deno.lstat(`${this.path}/.stop-${crypto.randomUUID()}`).catch(() => {});
+    Deno.lstat(`${this.path}/.stop-${crypto.randomUUID()}`).catch(() => {});
     await this.ended;
   }
 
