@@ -4,14 +4,17 @@ import { OutHeader } from "./abi.ts";
 
 /** What INIT settled with the kernel; holds for the mount's life. */
 export interface Negotiated {
-  /** The kernel's protocol version. */
+  /** The kernel's protocol version, 7. */
   readonly major: number;
+  /** The kernel's minor version: 45 is that of Linux 6.18. */
   readonly minor: number;
-  /** Flags accepted, bits 0–31 and 32–63, unsigned. */
+  /** Flags accepted, bits 0–31, unsigned. */
   readonly flagsLow: number;
+  /** Flags accepted, bits 32–63, unsigned. */
   readonly flagsHigh: number;
   /** The longest READ that the kernel may send. */
   readonly maxReadBytes: number;
+  /** What the kernel was told not to read ahead beyond. */
   readonly maxReadaheadBytes: number;
   /** Whether the kernel knows the RESEND notification: whether a mount may outlive its server. */
   readonly hasResend: boolean;
@@ -19,10 +22,13 @@ export interface Negotiated {
 
 /** A READ whose data are not at hand, to be answered later through DeferredReplies. Plain numbers: it can be posted. */
 export interface DeferredRead {
-  /** The two halves of the request's number; bit 31 of the high half marks a request that was sent again. */
+  /** The low half of the request's number. */
   readonly uniqueLow: number;
+  /** The high half, unsigned; its bit 31 marks a request that was sent again. */
   readonly uniqueHigh: number;
+  /** Which file. */
   readonly inode: number;
+  /** Of the first byte asked for; below 2^53. */
   readonly offset: number;
   /** As asked; the file may end before. Never more than fits in a reply. */
   readonly lengthBytes: number;

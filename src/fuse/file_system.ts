@@ -6,19 +6,25 @@
 
 /** The attributes of a node. One instance is reused: a file system fills every field. */
 export interface NodeAttributes {
+  /** The node's own number, which stat(2) shows too. */
   inode: number;
   /** Type bits (S_IFMT) and 07777. */
   mode: number;
+  /** How many names it has. */
   nlink: number;
+  /** The owner's number. */
   uid: number;
+  /** The group's number. */
   gid: number;
   /** As the kernel encodes dev_t in 32 bits (`makedev` of new_encode_dev); 0 but for devices. */
   rdev: number;
+  /** Bytes of a file's contents or of a symlink's target. */
   sizeBytes: number;
   /** Blocks of 512 bytes that st_blocks shows. */
   blocks512: number;
-  /** May be negative. */
+  /** Whole seconds since 1970, rounded down; may be negative. */
   mtimeSeconds: number;
+  /** 0 to 999,999,999. */
   mtimeNanoseconds: number;
 }
 
@@ -26,6 +32,7 @@ export interface NodeAttributes {
 export interface FileSystemStatistics {
   /** All bytes of the files' contents. */
   totalBytes: number;
+  /** How many nodes there are. */
   inodes: number;
 }
 

@@ -18,6 +18,7 @@ export interface MountOptions {
   readonly fsName?: string;
   /** The type shown is `fuse.` and this; default `clip`. */
   readonly subtype?: string;
+  /** Told of dead mounts that are cleared away; default: nobody. */
   readonly log?: Logger;
 }
 
