@@ -19,12 +19,11 @@ export interface ProgressView {
   end(): void;
 }
 
-/** The view of a mode. On a terminal `auto` draws bars that redraw themselves. */
+/** The view of a mode. `auto` draws bars that redraw themselves on a terminal, and is `plain` elsewhere. */
 export function createProgress(mode: ProgressMode, io: Io): ProgressView {
   if (mode === "json") return { onProgress: (progress) => io.err(`${JSON.stringify(progress)}\n`), end: () => {} };
-  if (mode === "plain") return plainView(io);
-  if (mode === "auto" && io.terminal !== undefined) return barView(io, io.terminal.columns);
-  return { onProgress: () => {}, end: () => {} };
+  if (mode === "none") return { onProgress: () => {}, end: () => {} };
+  return mode === "auto" && io.terminal !== undefined ? barView(io, io.terminal.columns) : plainView(io);
 }
 
 /** A line a layer when it begins, every two seconds, and when it is done. */

@@ -58,6 +58,12 @@ export interface PlainSink {
   readonly fileStarts: number[];
 }
 
+/**
+ * A codec names a checkpoint before it has written more than this many plain bytes behind it: whoever digests the
+ * bytes between checkpoints holds back as much.
+ */
+export const MAX_CHECKPOINT_LAG_BYTES: number = 2 * 1024 * 1024;
+
 /** What a scan is asked to do. */
 export interface ScanOptions {
   /** Aim at a checkpoint every so many plain bytes. */

@@ -1,13 +1,11 @@
 import { crc32, deflateRawSync } from "node:zlib";
-import { Digester, MIB } from "../base/mod.ts";
+import { Digester } from "../base/mod.ts";
 import type { StoredCheckpoint } from "../archive/mod.ts";
-import { type Checkpoint, codecForLayer, FIRST_BYTES, type Scanner } from "../codec/mod.ts";
+import { type Checkpoint, codecForLayer, FIRST_BYTES, MAX_CHECKPOINT_LAG_BYTES, type Scanner } from "../codec/mod.ts";
 import { type TarEntry, TarScanner } from "../tar/mod.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
 import { SpanDigester } from "./span_digester.ts";
 
-/** A checkpoint may be named this many bytes after its place has gone by: more than a codec holds in its buffer. */
-const CHECKPOINT_LAG_BYTES = MIB;
 /** A layer of more warnings than these is told of the rest in one line. */
 const MAX_WARNINGS = 20;
 
@@ -36,8 +34,8 @@ export class LayerScanner {
     this.#mediaType = mediaType;
     this.#options = options;
     this.#spans = new SpanDigester({
-      lagBytes: CHECKPOINT_LAG_BYTES,
-      maxSpanBytes: Math.max(2 * options.spacingBytes, 2 * CHECKPOINT_LAG_BYTES),
+      lagBytes: MAX_CHECKPOINT_LAG_BYTES,
+      maxSpanBytes: Math.max(2 * options.spacingBytes, 2 * MAX_CHECKPOINT_LAG_BYTES),
     });
     this.#tar = new TarScanner({
       onEntry: (entry) => this.#onEntry(entry),

@@ -89,7 +89,7 @@ nothing is stored and nothing is converted. The .clip file is all that a mount n
       progress: withDefault(
         option("--progress", choice(PROGRESS_MODES, { metavar: "MODE" }), {
           description:
-            message`How progress is shown on standard error; default auto: bars on a terminal, else nothing.`,
+            message`How progress is shown on standard error; default auto: bars on a terminal, else plain lines.`,
         }),
         "auto" as const,
       ),

@@ -1,6 +1,13 @@
 import { type Checkpoint, CheckpointKind } from "../codec.ts";
 import { HISTORY_BYTES } from "./engine.ts";
 
+/**
+ * A place is decided about when so many plain bytes have followed it, even if no other place has come: one deflate
+ * block can be gigabytes long, and who keeps digests by span must hear of a checkpoint soon. A fixed number, since the
+ * decision must not depend on how the input was cut.
+ */
+const DECIDE_AFTER_BYTES = 512 * 1024;
+
 /** What a picker is asked to do. */
 export interface CheckpointPickerOptions {
   /** Aim at a checkpoint every so many plain bytes. */
@@ -16,8 +23,8 @@ export interface CheckpointPickerOptions {
 /**
  * Chooses checkpoints among the places where a decoder could start: block ends and member starts.
  *
- * The place seen last is kept, undecided, until the next one: only then is it known whether a large file begins
- * between the two, and whether any plain bytes follow the place at all. Its window is not copied but taken from the
+ * The place seen last is kept, undecided, until the next one, or for half a MiB: only then is it known whether a large
+ * file begins after it, and whether any plain bytes follow the place at all. Its window is not copied but taken from the
  * engine's history when it is chosen, since blocks can be as short as a few bytes; only a slide forces a copy.
  *
  * - interval: the first place at or past the spacing;
@@ -77,6 +84,13 @@ export class CheckpointPicker {
     this.#placeAtHeader = atHeader;
     this.#placeWindowBytes = windowBytes;
     this.#windowIsKept = false;
+  }
+
+  /** All plain bytes before `plainOffset` have been written to the sink. */
+  advance(plainOffset: number): void {
+    if (this.#placePlainOffset < 0 || plainOffset - this.#placePlainOffset < DECIDE_AFTER_BYTES) return;
+    this.#settle(this.#placePlainOffset + DECIDE_AFTER_BYTES);
+    this.#placePlainOffset = -1;
   }
 
   /** The engine's history is about to be cut to HISTORY_BYTES. */

@@ -49,6 +49,7 @@ export class GzipScanner implements Scanner, MemberHandler {
   onPlain(bytes: Uint8Array): boolean {
     this.#plainOffset += bytes.length;
     this.#sink.write(bytes);
+    this.#picker!.advance(this.#plainOffset);
     return false;
   }
 

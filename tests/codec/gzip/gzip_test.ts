@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { CorruptError, equalBytes } from "../../../src/base/mod.ts";
-import { CheckpointKind, codecByName } from "../../../src/codec/mod.ts";
+import { CheckpointKind, codecByName, MAX_CHECKPOINT_LAG_BYTES } from "../../../src/codec/mod.ts";
 import { assertSameCheckpoints, codecContract, concat, decode, scan } from "../codec_contract.ts";
 import { DeflateWriter, gzipMember } from "../deflate_writer.ts";
 import { SeededRandom } from "../seeded_random.ts";
@@ -181,11 +181,29 @@ Deno.test("gzip: a window that outlives slides of the output buffer is kept", ()
   plain.set(first);
   for (let at = 40_000; at < plain.length; at++) plain[at] = plain[at - 32_768]!;
   const bytes = gzipMember(writer.endOfBlock().deflate, plain);
-  const { checkpoints } = scan(gzip, [bytes], { spacingBytes: 2 ** 30, fileStarts: [1_200_000] });
+  const { checkpoints } = scan(gzip, [bytes], { spacingBytes: 2 ** 30, fileStarts: [500_000] });
   assert.deepEqual(checkpoints.map(({ plainOffset }) => plainOffset), [0, 40_000, plain.length]);
   assert(equalBytes(checkpoints[1]!.window, first.subarray(40_000 - 32_768)));
   const rest = bytes.subarray(Math.floor(checkpoints[1]!.compressedBitOffset / 8));
   assert(equalBytes(decode(gzip, checkpoints[1]!, plain.length - 40_000, [rest]), plain.subarray(40_000)));
+});
+
+Deno.test("gzip: a checkpoint is named soon, though its block goes on for megabytes", () => {
+  const writer = new DeflateWriter().stored(new Uint8Array(40_000)).fixed(true);
+  for (let i = 0; i < 20_000; i++) writer.copyFarthest();
+  const plain = new Uint8Array(40_000 + 20_000 * 258);
+  let written = 0;
+  const named: { plainOffset: number; lagBytes: number }[] = [];
+  const scanner = gzip.scanner({
+    spacingBytes: 30_000,
+    sink: { write: (bytes) => written += bytes.length, fileStarts: [] },
+    onCheckpoint: ({ plainOffset }) => named.push({ plainOffset, lagBytes: written - plainOffset }),
+    onWarning: (message) => assert.fail(message),
+  });
+  scanner.push(gzipMember(writer.endOfBlock().deflate, plain));
+  scanner.finish();
+  assert.deepEqual(named.map(({ plainOffset }) => plainOffset), [0, 40_000, plain.length]);
+  for (const { lagBytes } of named) assert(lagBytes <= MAX_CHECKPOINT_LAG_BYTES, `${lagBytes} bytes`);
 });
 
 Deno.test("gzip: a decoder refuses checkpoints that cannot be", () => {
