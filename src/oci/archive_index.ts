@@ -87,10 +87,12 @@ class ArchiveScan {
   }
 
   run(): ReadonlyMap<string, ArchiveMember> {
+    const head = this.#block.subarray(0, Math.min(8, this.#fileBytes));
+    this.#file.read(head, 0);
+    refuseCompressed(head, this.#file.path);
     let headers = 0;
     while (this.#offset + BLOCK_BYTES <= this.#fileBytes) {
       this.#file.read(this.#block, this.#offset);
-      if (this.#offset === 0) refuseCompressed(this.#block, this.#file.path);
       // Some writers leave out the second block of zeros, or both: the end of the file will do.
       if (this.#block.every((byte) => byte === 0)) return this.#members;
       this.#checkSum();
@@ -212,9 +214,9 @@ function untilNul(bytes: Uint8Array): string {
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-function refuseCompressed(block: Uint8Array, path: string): void {
+function refuseCompressed(head: Uint8Array, path: string): void {
   for (const [name, program, magic] of COMPRESSIONS) {
-    if (!magic.every((byte, index) => block[index] === byte)) continue;
+    if (!magic.every((byte, index) => head[index] === byte)) continue;
     throw new ClipError("unsupported", `${path} is compressed with ${name}; decompress it first, with ${program}`);
   }
 }

@@ -1,5 +1,14 @@
-import { type Digest, parseDigest } from "../base/mod.ts";
-import { fieldOf, isObject, type JsonPlace, objectField, sizeField, stringField, wrong } from "./json_fields.ts";
+import type { Digest } from "../base/mod.ts";
+import {
+  digestValue,
+  fieldOf,
+  isObject,
+  type JsonPlace,
+  objectField,
+  sizeField,
+  stringField,
+  wrong,
+} from "./json_fields.ts";
 import type { Platform } from "./platform.ts";
 
 /** A checked pointer from one document to another or to a blob. Source: OCI image-spec descriptor.md. */
@@ -40,7 +49,7 @@ export function parseDescriptor(value: unknown, field: string, place: JsonPlace)
   const refName = fieldOf(annotations, "org.opencontainers.image.ref.name");
   return {
     mediaType,
-    digest: parseDigest(fieldOf(value, "digest"), { ...within, field: "digest" }),
+    digest: digestValue(fieldOf(value, "digest"), "digest", within),
     sizeBytes: sizeField(value, "size", within),
     ...(platform === undefined ? {} : { platform }),
     ...(typeof refName === "string" ? { refName } : {}),

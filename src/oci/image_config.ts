@@ -1,5 +1,6 @@
-import { type Digest, parseDigest } from "../base/mod.ts";
+import type { Digest } from "../base/mod.ts";
 import {
+  digestValue,
   fieldOf,
   type JsonObject,
   type JsonPlace,
@@ -60,7 +61,7 @@ export function parseImageConfig(bytes: Uint8Array, source: string): ImageConfig
   const type = stringField(rootfs, "type", place) ?? "layers";
   if (type !== "layers") throw wrong(type, "rootfs.type", "layers", place);
   const diffIds = (listField(rootfs, "diff_ids", MAX_LAYERS, place) ?? [])
-    .map((value, index) => parseDigest(value, { ...place, field: `rootfs.diff_ids[${index}]` }));
+    .map((value, index) => digestValue(value, `rootfs.diff_ids[${index}]`, place));
   const run = objectField(object, "config", place);
   return {
     os: stringField(object, "os", place) ?? "",

@@ -1,4 +1,4 @@
-import { CorruptError } from "../base/mod.ts";
+import { CorruptError, type Digest, isDigest } from "../base/mod.ts";
 import { show } from "./errors.ts";
 
 /** What is being read, for messages. */
@@ -89,6 +89,12 @@ export function stringListField(
   const odd = list?.findIndex((item) => typeof item !== "string") ?? -1;
   if (odd >= 0) throw wrong(list![odd], `${name}[${odd}]`, "a string", place);
   return list as readonly string[] | undefined;
+}
+
+/** `value`, found at `field`, as a digest. @throws {CorruptError} */
+export function digestValue(value: unknown, field: string, place: JsonPlace): Digest {
+  if (isDigest(value)) return value;
+  throw wrong(value, field, "sha256:<64 hex digits> or sha512:<128 hex digits>", place);
 }
 
 /** The error for a field that is not what it should be. */

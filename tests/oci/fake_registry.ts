@@ -57,9 +57,9 @@ export interface FakeRegistry {
 /** Starts a registry on a free port of 127.0.0.1. */
 export function startFakeRegistry({ hostname = "127.0.0.1" }: { hostname?: string } = {}): FakeRegistry {
   const stopper = new AbortController();
-  const stalls = new Set<() => void>();
+  const releases = new Set<() => void>();
   const server = Deno.serve({ port: 0, hostname, signal: stopper.signal, onListen: () => {} }, (request) => {
-    return answer(registry, request, stalls);
+    return answer(registry, request, releases);
   });
   const host = `${hostname}:${server.addr.port}`;
   const registry: FakeRegistry = {
@@ -85,7 +85,7 @@ export function startFakeRegistry({ hostname = "127.0.0.1" }: { hostname?: strin
       return digest;
     },
     async stop() {
-      for (const release of stalls) release();
+      for (const release of releases) release();
       stopper.abort();
       await server.finished;
     },
@@ -93,7 +93,7 @@ export function startFakeRegistry({ hostname = "127.0.0.1" }: { hostname?: strin
   return registry;
 }
 
-async function answer(registry: FakeRegistry, request: Request, stalls: Set<() => void>): Promise<Response> {
+async function answer(registry: FakeRegistry, request: Request, releases: Set<() => void>): Promise<Response> {
   const url = new URL(request.url);
   registry.seen.push({
     method: request.method,
@@ -120,10 +120,10 @@ async function answer(registry: FakeRegistry, request: Request, stalls: Set<() =
     const manifest = registry.manifests.get(match[2]!);
     if (manifest === undefined) return notFound("MANIFEST_UNKNOWN");
     const headers = { "content-type": manifest.mediaType, ...manifest.headers };
-    return body(manifest.bytes, { status: 200, headers, fault, stalls });
+    return body(manifest.bytes, { status: 200, headers, fault, releases });
   }
   const blob = match === null ? undefined : registry.blobs.get(match[2]!);
-  return blob === undefined ? notFound("BLOB_UNKNOWN") : serveBlob(blob, request, fault, stalls);
+  return blob === undefined ? notFound("BLOB_UNKNOWN") : serveBlob(blob, request, fault, releases);
 }
 
 /** A blob, or the part of it that the request's Range names. */
@@ -131,25 +131,25 @@ export function serveBlob(
   blob: Uint8Array<ArrayBuffer>,
   request: Request,
   fault: Fault = { kind: "none" },
-  stalls: Set<() => void> = new Set(),
+  releases: Set<() => void> = new Set(),
 ): Response {
   const match = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "");
-  if (match === null || fault.kind === "ignoreRange") return body(blob, { status: 200, headers: {}, fault, stalls });
+  if (match === null || fault.kind === "ignoreRange") return body(blob, { status: 200, headers: {}, fault, releases });
   const first = Number(match[1]);
   const last = Math.min(Number(match[2]), blob.length - 1);
   if (first > last) return new Response("", { status: 416 });
   const contentRange = fault.kind === "contentRange" ? fault.value : `bytes ${first}-${last}/${blob.length}`;
   const headers: Record<string, string> = contentRange === undefined ? {} : { "content-range": contentRange };
-  return body(blob.slice(first, last + 1), { status: 206, headers, fault, stalls });
+  return body(blob.slice(first, last + 1), { status: 206, headers, fault, releases });
 }
 
 function body(
   bytes: Uint8Array<ArrayBuffer>,
-  { status, headers, fault, stalls }: {
+  { status, headers, fault, releases }: {
     status: number;
     headers: Record<string, string>;
     fault: Fault;
-    stalls: Set<() => void>;
+    releases: Set<() => void>;
   },
 ): Response {
   const full = { ...headers, "content-length": `${bytes.length}` };
@@ -158,9 +158,24 @@ function body(
     const stream = new ReadableStream({
       async pull(controller) {
         // The pause lets the first bytes reach the client before the connection breaks.
-        if (sent) await new Promise((resolve) => setTimeout(resolve, 20));
+        if (sent) {
+          await new Promise<void>((resolve) => {
+            const timer = setTimeout(resolve, 20);
+            releases.add(() => {
+              clearTimeout(timer);
+              resolve();
+            });
+          });
+        }
         // Ending before Content-Length makes the server break the connection.
-        if (sent || fault.afterBytes === 0) return controller.close();
+        if (sent || fault.afterBytes === 0) {
+          try {
+            return controller.close();
+          } catch {
+            // The client went away before.
+            return;
+          }
+        }
         sent = true;
         controller.enqueue(bytes.slice(0, fault.afterBytes));
       },
@@ -171,7 +186,7 @@ function body(
     const stream = new ReadableStream({
       start(controller) {
         controller.enqueue(bytes.slice(0, fault.afterBytes));
-        stalls.add(() => {
+        releases.add(() => {
           try {
             controller.close();
           } catch {
