@@ -20,6 +20,7 @@ export interface SparseRun {
 
 /** One member of a tar stream: extended headers (PAX, GNU) have been applied to it. */
 export interface TarEntry {
+  /** What it is. */
   readonly kind: EntryKind;
   /** The name exactly as stored: not normalised, possibly hostile. Never empty. */
   readonly path: ByteString;

@@ -1,0 +1,4 @@
+/** Plain bytes of a layer → its entries, with their places in it. */
+export type { EntryKind, SparseRun, TarEntry } from "./entry.ts";
+export { TAR_LIMITS, type TarLimits } from "./limits.ts";
+export { MAX_WARNINGS, TarScanner, type TarScanOptions } from "./scanner.ts";
