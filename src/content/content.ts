@@ -21,8 +21,15 @@ export const SpanState = { unknown: 0, verified: 1 } as const;
 
 /** Spans just decoded or verified, kept for the reads that come next and for where no cache can hold them. */
 const RECENT_BYTES = 32 * MIB;
-/** After a layer has failed to decode even from its start, it is left alone for so long. */
-const FAILURE_REST_MS = 10_000;
+/** A span whose bytes are not the layer's, however they were fetched, fails at once for so long. */
+const CORRUPT_REST_MS = 10_000;
+/** A layer is inflated from its start for the sake of an unusable checkpoint no more often than this. */
+const WHOLE_LAYER_REST_MS = 60_000;
+/**
+ * After a fetch has failed, retries included, further reads of the layer fail at once for so long: the kernel asks
+ * again, page by page, for a read-ahead that failed.
+ */
+const UNREACHABLE_REST_MS = 1000;
 
 /** What {@linkcode Content} needs. */
 export interface ContentOptions {
@@ -56,7 +63,9 @@ export class Content {
   #recent: LRUCache<number, Uint8Array>;
   #spanFlights = new SingleFlight<number, Uint8Array>();
   #runs = new Map<number, RunFlight>();
+  /** By span: corrupt. By −1 − layer: unreachable. */
   #restUntil = new Map<number, { time: number; error: unknown }>();
+  #wholeLayerUntil = new Map<number, number>();
   #toldOfCacheFailure = false;
   #toldOfWholeLayers = new Set<number>();
 
@@ -135,9 +144,24 @@ export class Content {
   }
 
   async #fromSource(layer: number, span: number): Promise<Uint8Array> {
+    for (const key of [span, -1 - layer]) {
+      const resting = this.#restUntil.get(key);
+      if (resting === undefined) continue;
+      if (resting.time > Date.now()) throw resting.error;
+      this.#restUntil.delete(key);
+    }
+    try {
+      return await this.#fetchSpan(layer, span);
+    } catch (error) {
+      const corrupt = isContentError(error);
+      const restMs = corrupt ? CORRUPT_REST_MS : UNREACHABLE_REST_MS;
+      this.#restUntil.set(corrupt ? span : -1 - layer, { time: Date.now() + restMs, error });
+      throw error;
+    }
+  }
+
+  async #fetchSpan(layer: number, span: number): Promise<Uint8Array> {
     const { layers } = this.archive;
-    const resting = this.#restUntil.get(layer);
-    if (resting !== undefined && resting.time > Date.now()) throw resting.error;
     const wholeLayer = !this.#options.useCheckpoints;
     if (wholeLayer) this.#tellOfWholeLayer(layer, "checkpoints are off");
     const run = planRun(layers, layer, span, wholeLayer);
@@ -150,20 +174,17 @@ export class Content {
           this.#log.warn(`fetching again: ${messageOf(error)}`, { layer, span: span - layers.firstSpan[layer]! });
           continue;
         }
-        if (run.checkpoint === layers.firstCheckpoint[layer]!) throw error;
+        if (run.checkpoint === layers.firstCheckpoint[layer]! || !this.#mayInflateAll(layer)) throw error;
         this.#tellOfWholeLayer(layer, `a checkpoint is unusable (${messageOf(error)})`);
-        return await this.#fromLayerStart(layer, span);
+        return await this.#fromRun(planRun(layers, layer, span, true), span);
       }
     }
   }
 
-  async #fromLayerStart(layer: number, span: number): Promise<Uint8Array> {
-    try {
-      return await this.#fromRun(planRun(this.archive.layers, layer, span, true), span);
-    } catch (error) {
-      if (isContentError(error)) this.#restUntil.set(layer, { time: Date.now() + FAILURE_REST_MS, error });
-      throw error;
-    }
+  #mayInflateAll(layer: number): boolean {
+    if ((this.#wholeLayerUntil.get(layer) ?? 0) > Date.now()) return false;
+    this.#wholeLayerUntil.set(layer, Date.now() + WHOLE_LAYER_REST_MS);
+    return true;
   }
 
   #tellOfWholeLayer(layer: number, reason: string): void {

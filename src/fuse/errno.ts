@@ -33,7 +33,6 @@ export const Errno = {
   ENODATA: 61,
   EPROTO: 71,
   EOVERFLOW: 75,
-  EOPNOTSUPP: 95,
   ENOTCONN: 107,
   ETIMEDOUT: 110,
   ESTALE: 116,
@@ -48,19 +47,9 @@ export function errnoName(errno: number): string {
 /**
  * The positive error number that a reader of the mount is to see for `error`: the one translation for FUSE.
  *
- * Nearly all of them are EIO, on purpose. A caller of read(2) holds an open file, so an ENOENT that really speaks of a
- * blob in a registry, or an ENOSPC of the cache folder, would be about something the caller has never heard of.
+ * All but one are EIO, on purpose. A caller of read(2) holds an open file, so an ENOENT that really speaks of a blob in
+ * a registry, or an EACCES of its credentials, would be about something the caller has never heard of.
  */
 export function errnoOf(error: unknown): number {
-  if (!(error instanceof ClipError)) return Errno.EIO;
-  switch (error.code) {
-    case "aborted":
-      return Errno.EINTR;
-    case "denied":
-      return Errno.EACCES;
-    case "unsupported":
-      return Errno.EOPNOTSUPP;
-    default:
-      return Errno.EIO;
-  }
+  return error instanceof ClipError && error.code === "aborted" ? Errno.EINTR : Errno.EIO;
 }

@@ -58,7 +58,8 @@ export async function mountArchive(
   const fail = (message: string) => {
     const error = new ClipError("internal", `the mount at ${mount.mountpoint} failed: ${message}`);
     ready.reject(error);
-    ended.reject(error);
+    // Without a server every access would fail for good: better no mount than a dead one.
+    unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {}).finally(() => ended.reject(error));
   };
   worker.onerror = (event) => {
     event.preventDefault();

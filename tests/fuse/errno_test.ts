@@ -4,8 +4,7 @@ import { Errno, errnoName, errnoOf } from "../../src/fuse/mod.ts";
 
 Deno.test("errors become the errno that a reader of the mount can make sense of", () => {
   assert.equal(errnoOf(new ClipError("aborted", "stopped")), Errno.EINTR);
-  assert.equal(errnoOf(new ClipError("denied", "no")), Errno.EACCES);
-  assert.equal(errnoOf(new ClipError("unsupported", "no")), Errno.EOPNOTSUPP);
+  assert.equal(errnoOf(new ClipError("denied", "no")), Errno.EIO);
   for (const code of ["not_found", "corrupt", "registry", "network", "io", "limit", "internal", "usage"] as const) {
     assert.equal(errnoOf(new ClipError(code, "x")), Errno.EIO, code);
   }

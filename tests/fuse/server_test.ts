@@ -138,7 +138,7 @@ Deno.test("an error of clip's own in a handler becomes its errno", () => {
     throw new ClipError("denied", "no entry");
   };
   const it = new Replay(new MemoryFileSystem(TREE), { onDeferred });
-  assert.equal(it.ask(Opcode.READ, LATER, readIn(0, 10)).error, -Errno.EACCES);
+  assert.equal(it.ask(Opcode.READ, LATER, readIn(0, 10)).error, -Errno.EIO);
 });
 
 Deno.test("extended attributes: names, values, lengths", () => {
