@@ -27,6 +27,8 @@ const OPAQUE_WHITEOUT = ".wh..wh..opq";
 const MAX_LINKS_FOLLOWED = 40;
 /** Deepest path. The kernel takes paths of 4,096 bytes, so at most 2,048 components from anywhere. */
 const MAX_DEPTH = 4096;
+/** A layer of more warnings than these is told of the rest in one line. */
+const MAX_WARNINGS = 20;
 
 const TYPE_BITS: Readonly<Record<Exclude<EntryKind, "hardlink">, number>> = {
   "file": S_IFREG,
@@ -71,7 +73,8 @@ function impliedDirectory(): TreeNode {
 class LayerApplication {
   #root: TreeNode;
   #layer: number;
-  #warn: MergeWarning;
+  #onWarning: MergeWarning;
+  #warnings = 0;
   /** The parent of the entry before this one, by its path as written: neighbours mostly share it. */
   #lastFolder: ByteString | undefined;
   #lastParent: TreeNode | undefined;
@@ -79,7 +82,7 @@ class LayerApplication {
   constructor(root: TreeNode, layer: number, onWarning: MergeWarning) {
     this.#root = root;
     this.#layer = layer;
-    this.#warn = onWarning;
+    this.#onWarning = onWarning;
   }
 
   apply(entries: readonly TarEntry[]): void {
@@ -89,10 +92,12 @@ class LayerApplication {
       const name = components.at(-1);
       if (name?.startsWith(WHITEOUT)) this.#applyWhiteout(components, entry);
       else if (components.some((part) => part.startsWith(WHITEOUT))) {
-        this.#warn(`layer ${this.#layer}: passed over ${displayByteString(entry.path)}: it lies below a whiteout`);
+        this.#warn(`passed over ${displayByteString(entry.path)}: it lies below a whiteout`);
       } else additions.push({ entry, components });
     }
     for (const { entry, components } of additions) this.#applyEntry(entry, components);
+    const untold = this.#warnings - MAX_WARNINGS;
+    if (untold > 0) this.#onWarning(`layer ${this.#layer}: ${untold} further warnings`);
   }
 
   /** Never follows a symlink: a path that is one in the lower layers has nothing below it to hide. */
@@ -109,6 +114,7 @@ class LayerApplication {
 
   #applyEntry(entry: TarEntry, components: readonly ByteString[]): void {
     const name = components.at(-1);
+    if (entry.kind !== "hardlink") this.#warnOfOverlayMarks(entry);
     if (name === undefined) {
       if (entry.kind !== "directory") this.#bad(entry, "type of the root entry", entry.kind, "directory");
       return describe(this.#root, entry);
@@ -119,7 +125,6 @@ class LayerApplication {
     if (entry.kind === "directory" && existing?.children !== undefined) return describe(existing, entry);
     parent.children!.set(name, this.#newNode(entry));
     if (existing !== undefined) this.#lastFolder = undefined; // it may lie on the way to the remembered parent
-    this.#warnOfOverlayMarks(entry);
   }
 
   #newNode(entry: TarEntry): TreeNode {
@@ -219,7 +224,11 @@ class LayerApplication {
     if (!whiteout && !mark) return;
     const what = whiteout ? "a 0:0 character device" : "a trusted.overlay attribute";
     const path = displayByteString(entry.path);
-    this.#warn(`layer ${this.#layer}: ${path} is or has ${what}; an overlayfs on the mount will give it a meaning`);
+    this.#warn(`${path} is or has ${what}; an overlayfs on the mount will give it a meaning`);
+  }
+
+  #warn(message: string): void {
+    if (++this.#warnings <= MAX_WARNINGS) this.#onWarning(`layer ${this.#layer}: ${message}`);
   }
 
   #bad(entry: TarEntry, field: string, actual: string | number, expected: string): never {
@@ -231,7 +240,8 @@ class LayerApplication {
 /** Owner, mode, times and attributes of `entry`, put on `node`. */
 function describe(node: TreeNode, entry: TarEntry): void {
   if (entry.kind === "hardlink") throw new ClipError("internal", "internal error: a hard link has no attributes");
-  node.mode = TYPE_BITS[entry.kind] | entry.mode;
+  // Linux has no permissions on symlinks: every file system shows 0777, whatever an archive says.
+  node.mode = TYPE_BITS[entry.kind] | (entry.kind === "symlink" ? 0o777 : entry.mode);
   node.uid = entry.uid;
   node.gid = entry.gid;
   node.mtimeSeconds = entry.mtimeSeconds;
