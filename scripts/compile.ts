@@ -1,24 +1,78 @@
 /**
  * `deno task compile [-o FILE] [--target TARGET]`: makes the one executable, dist/clip.
  *
- * Workers are named, since `deno compile` cannot see them from the import graph. Where Deno's release server is out of
- * reach, set DENORT_BIN to a denort of the same version as the deno that runs this.
+ * The program is compiled from a copy of its own files alone, with the dependencies it has at run time: `deno compile`
+ * embeds every npm package of the configuration, and a node_modules folder beside the source, used or not. Workers are
+ * named, since it cannot see them from the imports. Where Deno's release server is out of reach, set DENORT_BIN to a
+ * denort of the same version as the deno that runs this.
  */
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const WORKERS = ["src/indexer/layer_worker.ts", "src/mount/serve_worker.ts"];
+const DEVELOPMENT_ONLY = ["assemblyscript", "fast-check"];
 
+interface Lock {
+  npm: Record<string, { dependencies?: string[] }>;
+  specifiers: Record<string, string>;
+  workspace: { dependencies: string[] };
+}
+
+const root = new URL("..", import.meta.url).pathname;
 const { values } = parseArgs({
   options: { output: { type: "string", short: "o", default: "dist/clip" }, target: { type: "string" } },
 });
-const args = ["compile", "--quiet", "--allow-all", "--output", values.output];
-for (const worker of WORKERS) args.push("--include", worker);
-if (values.target !== undefined) args.push("--target", values.target);
-args.push("main.ts");
-const { code } = await new Deno.Command(Deno.execPath(), {
-  args,
-  cwd: new URL("..", import.meta.url).pathname,
-  stdout: "inherit",
-  stderr: "inherit",
-}).spawn().status;
-Deno.exit(code);
+const work = await Deno.makeTempDir({ prefix: "clip-compile-" });
+try {
+  await copyTree("src");
+  await Deno.copyFile(`${root}main.ts`, `${work}/main.ts`);
+  await writeConfiguration();
+  Deno.exitCode = await compile();
+} finally {
+  await Deno.remove(work, { recursive: true });
+}
+
+async function copyTree(folder: string): Promise<void> {
+  await Deno.mkdir(`${work}/${folder}`);
+  for await (const { name, isDirectory } of Deno.readDir(`${root}${folder}`)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) await copyTree(path);
+    else await Deno.copyFile(`${root}${path}`, `${work}/${path}`);
+  }
+}
+
+/** deno.json and deno.lock without what only development needs; versions and checksums stay the locked ones. */
+async function writeConfiguration(): Promise<void> {
+  const config = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
+  const lock: Lock = JSON.parse(await Deno.readTextFile(`${root}deno.lock`));
+  const isDevelopment = (specifier: string) => DEVELOPMENT_ONLY.some((name) => specifier.includes(name));
+  const keep = <Value>(object: Record<string, Value>) =>
+    Object.fromEntries(Object.entries(object).filter(([key, value]) => !isDevelopment(`${key} ${value}`)));
+  config.imports = keep(config.imports);
+  lock.specifiers = keep(lock.specifiers);
+  lock.workspace.dependencies = lock.workspace.dependencies.filter((specifier) => !isDevelopment(specifier));
+  const needed = new Set<string>();
+  const need = (id: string) => {
+    const key = id in lock.npm ? id : Object.keys(lock.npm).find((other) => other.replace(/@[^@]*$/, "") === id);
+    if (key === undefined || needed.has(key)) return;
+    needed.add(key);
+    lock.npm[key]!.dependencies?.forEach(need);
+  };
+  for (const [specifier, version] of Object.entries(lock.specifiers)) {
+    need(`${specifier.replace(/^npm:/, "").replace(/@[^@/]*$/, "")}@${version}`);
+  }
+  lock.npm = Object.fromEntries(Object.entries(lock.npm).filter(([id]) => needed.has(id)));
+  await Deno.writeTextFile(`${work}/deno.json`, JSON.stringify(config));
+  await Deno.writeTextFile(`${work}/deno.lock`, JSON.stringify(lock));
+}
+
+async function compile(): Promise<number> {
+  const output = resolve(values.output);
+  await Deno.mkdir(new URL(".", `file://${output}`).pathname, { recursive: true });
+  const args = ["compile", "--quiet", "--frozen", "--allow-all", "--output", output];
+  for (const worker of WORKERS) args.push("--include", worker);
+  if (values.target !== undefined) args.push("--target", values.target);
+  args.push("main.ts");
+  const command = new Deno.Command(Deno.execPath(), { args, cwd: work, stdout: "inherit", stderr: "inherit" });
+  return (await command.spawn().status).code;
+}

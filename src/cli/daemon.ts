@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { ClipError } from "../base/mod.ts";
 import { formatImageReference, parseImageReference } from "../oci/mod.ts";
 import type { MountChoices } from "./commands/mount.ts";
@@ -12,11 +13,11 @@ const START_TIMEOUT_MS = 60_000;
  * @throws {ClipError} with what the process said, when it ends before that.
  */
 export async function startDaemon(options: MountChoices, { io, logging }: CommandContext): Promise<void> {
-  const directory = absolute(options.directory);
-  const cacheDir = absolute(options.content.cacheDir ?? defaultCacheDir(io));
-  const logFile = absolute(logging.logFile ?? await defaultLogFile(cacheDir, directory));
+  const directory = resolve(options.directory);
+  const cacheDir = resolve(options.content.cacheDir ?? defaultCacheDir(io));
+  const logFile = resolve(logging.logFile ?? await defaultLogFile(cacheDir, directory));
   const [program, ...selfArgs] = selfCommand();
-  const args = [...selfArgs, "mount", absolute(options.file), directory, "--detached-child"];
+  const args = [...selfArgs, "mount", resolve(options.file), directory, "--detached-child"];
   args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
   if (logging.logJson) args.push("--log-json");
   if (options.mounting.allowOther) args.push("--allow-other");
@@ -59,13 +60,9 @@ async function defaultLogFile(cacheDir: string, directory: string): Promise<stri
   }
 }
 
-function absolute(path: string): string {
-  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
-}
-
 function absoluteSource(text: string): string {
   const reference = parseImageReference(text);
-  return formatImageReference("path" in reference ? { ...reference, path: absolute(reference.path) } : reference);
+  return formatImageReference("path" in reference ? { ...reference, path: resolve(reference.path) } : reference);
 }
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
