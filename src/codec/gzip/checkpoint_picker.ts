@@ -7,6 +7,8 @@ import { HISTORY_BYTES } from "./engine.ts";
  * decision must not depend on how the input was cut.
  */
 const DECIDE_AFTER_BYTES = 512 * 1024;
+/** A member start is used, for the same reason, when no better one has come so many plain bytes after it. */
+const USE_MEMBER_AFTER_BYTES = 1024 * 1024;
 
 /** What a picker is asked to do. */
 export interface CheckpointPickerOptions {
@@ -30,7 +32,8 @@ export interface CheckpointPickerOptions {
  * - interval: the first place at or past the spacing;
  * - member: a member start needs no window, some kilobytes less in the archive, so the last one between half the
  *   spacing and the whole of it is taken in place of the interval's block end. Later is better than first: it keeps
- *   spans long where members are short (eStargz and bgzip have thousands of a few KB);
+ *   spans long where members are short (eStargz and bgzip have thousands of a few KB). One that a long member follows
+ *   is taken at once;
  * - file: the last place at or before a large file's first byte, so that its reader decodes little in vain.
  */
 export class CheckpointPicker {
@@ -86,11 +89,21 @@ export class CheckpointPicker {
     this.#windowIsKept = false;
   }
 
-  /** All plain bytes before `plainOffset` have been written to the sink. */
+  /** All plain bytes before `plainOffset` have been written to the sink; to be called after each write. */
   advance(plainOffset: number): void {
-    if (this.#placePlainOffset < 0 || plainOffset - this.#placePlainOffset < DECIDE_AFTER_BYTES) return;
-    this.#settle(this.#placePlainOffset + DECIDE_AFTER_BYTES);
+    const settleAt = this.#placePlainOffset < 0 ? Infinity : this.#placePlainOffset + DECIDE_AFTER_BYTES;
+    // In order of what falls due first, so that the size of writes changes nothing.
+    this.#useMember(Math.min(plainOffset, settleAt));
+    if (plainOffset < settleAt) return;
+    this.#settle(settleAt);
     this.#placePlainOffset = -1;
+    this.#useMember(plainOffset);
+  }
+
+  #useMember(plainOffset: number): void {
+    if (this.#memberPlainOffset >= 0 && plainOffset - this.#memberPlainOffset >= USE_MEMBER_AFTER_BYTES) {
+      this.#emitMember();
+    }
   }
 
   /** The engine's history is about to be cut to HISTORY_BYTES. */

@@ -1,6 +1,6 @@
 /** No compression: plain and compressed bytes are the same, and every byte is a place to start at. */
 import { type Checkpoint, CheckpointKind, type Codec, type DecodeOptions, type Decoder } from "../codec.ts";
-import type { Scanner, ScanOptions } from "../codec.ts";
+import { MAX_CHECKPOINT_LAG_BYTES, type Scanner, type ScanOptions } from "../codec.ts";
 
 const NO_WINDOW: Uint8Array = new Uint8Array(0);
 
@@ -24,9 +24,12 @@ class NoneScanner implements Scanner {
   push(compressed: Uint8Array): void {
     if (compressed.length === 0) return;
     if (this.#lastPlainOffset < 0) this.#emit(CheckpointKind.start, 0);
-    this.#plainOffset += compressed.length;
-    this.#options.sink.write(compressed);
-    this.#settle();
+    for (let at = 0; at < compressed.length; at += MAX_CHECKPOINT_LAG_BYTES) {
+      const piece = compressed.subarray(at, at + MAX_CHECKPOINT_LAG_BYTES);
+      this.#plainOffset += piece.length;
+      this.#options.sink.write(piece);
+      this.#settle();
+    }
   }
 
   finish(): void {

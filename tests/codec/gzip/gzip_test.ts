@@ -206,6 +206,32 @@ Deno.test("gzip: a checkpoint is named soon, though its block goes on for megaby
   for (const { lagBytes } of named) assert(lagBytes <= MAX_CHECKPOINT_LAG_BYTES, `${lagBytes} bytes`);
 });
 
+Deno.test("gzip: a member start is named soon, though the spacing and its member go on for megabytes", () => {
+  const parts = [3_000_000, 100_000, 4_000_000, 2_000_000].map((length) => new Uint8Array(length));
+  const bytes = concat(parts.map((part) => gzipSync(part)));
+  let written = 0;
+  let greatestLagBytes = 0;
+  const named: number[] = [];
+  const scanner = gzip.scanner({
+    spacingBytes: 6_000_000,
+    sink: { write: (piece) => written += piece.length, fileStarts: [] },
+    onCheckpoint: ({ plainOffset }) => {
+      named.push(plainOffset);
+      greatestLagBytes = Math.max(greatestLagBytes, written - plainOffset);
+    },
+    onWarning: (message) => assert.fail(message),
+  });
+  scanner.push(bytes);
+  scanner.finish();
+  assert.deepEqual(named, [0, 3_100_000, 7_100_000, 9_100_000]);
+  assert(greatestLagBytes <= MAX_CHECKPOINT_LAG_BYTES, `${greatestLagBytes} bytes`);
+  const random = new SeededRandom(4);
+  for (let round = 0; round < 4; round++) {
+    const { checkpoints } = scan(gzip, random.split(bytes, 50), { spacingBytes: 6_000_000 });
+    assert.deepEqual(checkpoints.map(({ plainOffset }) => plainOffset), named);
+  }
+});
+
 Deno.test("gzip: a decoder refuses checkpoints that cannot be", () => {
   const from = { plainOffset: 0, compressedBitOffset: 9, window: new Uint8Array(0), atHeader: true };
   const options = { plainBytes: 1, onPlain: () => {} };

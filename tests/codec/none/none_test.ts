@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CheckpointKind, codecByName } from "../../../src/codec/mod.ts";
+import { CheckpointKind, codecByName, MAX_CHECKPOINT_LAG_BYTES } from "../../../src/codec/mod.ts";
 import { codecContract, scan } from "../codec_contract.ts";
 import { SeededRandom } from "../seeded_random.ts";
 
@@ -22,4 +22,22 @@ Deno.test("none: checkpoints lie on the spacing and on file starts, and never at
     [CheckpointKind.interval, 250],
     [CheckpointKind.final, 300],
   ]);
+});
+
+Deno.test("none: checkpoints are named soon, also in a blob pushed at once", () => {
+  const bytes = new Uint8Array(3 * MAX_CHECKPOINT_LAG_BYTES);
+  let written = 0;
+  let count = 0;
+  const scanner = none.scanner({
+    spacingBytes: 100_000,
+    sink: { write: (piece) => written += piece.length, fileStarts: [] },
+    onCheckpoint: ({ plainOffset }) => {
+      count++;
+      assert(written - plainOffset <= MAX_CHECKPOINT_LAG_BYTES, `${written - plainOffset} bytes`);
+    },
+    onWarning: (message) => assert.fail(message),
+  });
+  scanner.push(bytes);
+  scanner.finish();
+  assert.equal(count, 1 + Math.floor(bytes.length / 100_000) + 1);
 });
