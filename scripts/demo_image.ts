@@ -13,6 +13,8 @@ export interface DemoImage {
   readonly reference: string;
   /** Files of the image and the sha256 of what they must hold. */
   readonly digests: ReadonlyMap<string, string>;
+  /** One large file, whole. */
+  readonly large: { readonly path: string; readonly bytes: Uint8Array };
   readonly compressedBytes: number;
 }
 
@@ -30,12 +32,12 @@ export async function makeDemoImage(folder: string): Promise<DemoImage> {
     0o755,
     new TextEncoder().encode("#!/bin/sh\necho hello from an image that was never pulled\n"),
   );
-  digests.set("/app/big.txt", sha256(big));
   const [hidden] = digests.keys();
   upper.file(hidden!.slice(1).replace(/[^/]+$/, ".wh.$&"), 0o644, new Uint8Array(0));
   digests.delete(hidden!);
   const layers = [base.finish(), upper.finish()];
-  return { reference: `oci:${folder}:demo`, digests, compressedBytes: await writeLayout(folder, layers) };
+  const large = { path: "/app/big.txt", bytes: big };
+  return { reference: `oci:${folder}:demo`, digests, large, compressedBytes: await writeLayout(folder, layers) };
 }
 
 async function addTree(tar: TarWriter, source: string, digests: Map<string, string>): Promise<void> {
