@@ -6,6 +6,8 @@ import {
   EXTENT_BYTES,
   INODE_COLUMNS,
   type InodeColumn,
+  MAX_XATTR_NAME_BYTES,
+  MAX_XATTR_VALUE_BYTES,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -64,15 +66,17 @@ export function encodeTree(root: TreeNode): TreeSections {
     } else if (node.target !== "") {
       set("placeLow", targets.add(node.target));
       set("sizeLow", node.target.length);
-    } else if (node.data !== undefined && "plainOffset" in node.data) {
+    } else if (node.data === undefined) {
+      assert(node.sizeBytes === 0, "a file has a size and no data");
+    } else if ("plainOffset" in node.data) {
       set("placeLow", lowU32(node.data.plainOffset));
       set("placeHigh", highU32(node.data.plainOffset));
       set("layer", node.data.layer);
-    } else if (node.data !== undefined) {
+    } else {
       set("placeLow", extents.length);
       set("placeHigh", node.data.length);
       set("layer", SPARSE_LAYER);
-      extents.push(...node.data);
+      for (const extent of node.data) extents.push(extent); // not by spreading: there can be 100,000 of them
     }
   }
   return {
@@ -193,6 +197,11 @@ class XattrSets {
 
 function encodeXattrSet(xattrs: ReadonlyMap<ByteString, Uint8Array>): ByteString {
   const names = [...xattrs.keys()].sort(compareByteStrings);
+  for (const name of names) {
+    assert(name.length >= 1 && name.length <= MAX_XATTR_NAME_BYTES, `an attribute's name has ${name.length} bytes`);
+    const valueBytes = xattrs.get(name)!.length;
+    assert(valueBytes <= MAX_XATTR_VALUE_BYTES, `an attribute's value has ${valueBytes} bytes`);
+  }
   const roundUp4 = (bytes: number) => Math.ceil(bytes / 4) * 4;
   const total = names.reduce((n, name) => n + roundUp4(XATTR_BYTES + name.length + xattrs.get(name)!.length), 4);
   const set = new Uint8Array(total);

@@ -4,6 +4,7 @@ import {
   CHECKPOINT,
   CHECKPOINT_AT_HEADER,
   CHECKPOINT_BYTES,
+  MAX_CHECKPOINT_KIND,
   MAX_SPAN_BYTES,
   MAX_WINDOW_BYTES,
   SPAN,
@@ -13,13 +14,21 @@ import type { ImageInfo } from "./model.ts";
 
 /** A checkpoint, its window left in the archive. */
 export interface CheckpointRecord {
+  /** A value of the codec's CheckpointKind. */
   readonly kind: number;
+  /** Plain bytes of the layer before it. */
   readonly plainOffset: number;
+  /** Compressed bits of the blob before it. */
   readonly compressedBitOffset: number;
+  /** Whether a member or frame header comes first. */
   readonly atHeader: boolean;
+  /** Offset in the windows section; 0 where there is no window. */
   readonly windowOffset: number;
+  /** Length of the window in the section, deflated. */
   readonly windowStoredBytes: number;
+  /** Length of the window once inflated, 0 to 32,768; 0: there is none. */
   readonly windowPlainBytes: number;
+  /** CRC-32 of the window once inflated. */
   readonly windowCrc32: number;
 }
 
@@ -39,7 +48,7 @@ export class LayerTables {
   #checkpoints: DataView;
   #spans: DataView;
 
-  /** @throws {CorruptError} when offsets, numbers or lengths contradict each other or the image section. */
+  /** Reads and checks both sections. @throws {CorruptError} when offsets, numbers or lengths contradict each other or the image section. */
   constructor(image: ImageInfo, checkpoints: Uint8Array, spans: Uint8Array, windowsBytes: number) {
     const { layers } = image;
     const sums = (counts: number[]) => {
@@ -113,16 +122,23 @@ export class LayerTables {
       const field = `checkpoints[${index}]`;
       const before = index === first ? undefined : this.checkpoint(index - 1);
       if (before === undefined) {
+        // Where nothing else helps, the layer is decoded from here: this one must need nothing.
         if (checkpoint.plainOffset !== 0) bad(`${field}.plainOffset`, checkpoint.plainOffset, 0);
+        if (checkpoint.compressedBitOffset !== 0) {
+          bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, 0);
+        }
+        if (checkpoint.windowPlainBytes !== 0) bad(`${field}.windowPlainBytes`, checkpoint.windowPlainBytes, 0);
       } else {
         const last = index === end - 1;
         const ascends = checkpoint.plainOffset > before.plainOffset ||
           (last && checkpoint.plainOffset === before.plainOffset);
         if (!ascends) bad(`${field}.plainOffset`, checkpoint.plainOffset, `more than ${before.plainOffset}`);
         if (checkpoint.compressedBitOffset < before.compressedBitOffset) {
-          bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, before.compressedBitOffset);
+          const least = `at least ${before.compressedBitOffset}`;
+          bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, least);
         }
       }
+      this.#checkSmallFields(index, checkpoint.kind);
       if (checkpoint.compressedBitOffset > compressedBytes * 8) {
         bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, `at most ${compressedBytes * 8}`);
       }
@@ -133,12 +149,21 @@ export class LayerTables {
         bad(`${field}.windowStoredBytes`, checkpoint.windowStoredBytes, `at most ${2 * MAX_WINDOW_BYTES}`);
       }
       if (checkpoint.windowOffset + checkpoint.windowStoredBytes > windowsBytes) {
-        bad(`${field}.windowOffset`, checkpoint.windowOffset, `at most ${windowsBytes}`);
+        bad(`${field}.windowOffset`, checkpoint.windowOffset, `at most ${windowsBytes - checkpoint.windowStoredBytes}`);
       }
     }
     const final = this.checkpoint(end - 1);
     const plainBytes = this.layerPlainBytes[layer]!;
     if (final.plainOffset !== plainBytes) bad(`checkpoints[${end - 1}].plainOffset`, final.plainOffset, plainBytes);
+  }
+
+  #checkSmallFields(index: number, kind: number): void {
+    const at = index * CHECKPOINT_BYTES;
+    const flags = this.#checkpoints.getUint8(at + CHECKPOINT.flags.at);
+    const reserved = this.#checkpoints.getUint16(at + CHECKPOINT.reserved.at, true);
+    if (kind > MAX_CHECKPOINT_KIND) bad(`checkpoints[${index}].kind`, kind, `at most ${MAX_CHECKPOINT_KIND}`);
+    if (flags > CHECKPOINT_AT_HEADER) bad(`checkpoints[${index}].flags`, flags, `at most ${CHECKPOINT_AT_HEADER}`);
+    if (reserved !== 0) bad(`checkpoints[${index}].reserved`, reserved, 0);
   }
 
   #checkSpans(layer: number): void {
@@ -151,10 +176,15 @@ export class LayerTables {
     for (let span = first; span < end; span++) {
       const at = span * SPAN_BYTES;
       const field = `spans[${span}]`;
-      const offset = readU64(this.#spans, at + SPAN.plainOffset.at, { subject: "archive", field });
+      const offset = readU64(this.#spans, at + SPAN.plainOffset.at, {
+        subject: "archive",
+        field: `${field}.plainOffset`,
+      });
       if (span === first ? offset !== 0 : offset <= spanStart || offset - spanStart > MAX_SPAN_BYTES) {
         bad(`${field}.plainOffset`, offset, `above ${spanStart}, by ${MAX_SPAN_BYTES} at most`);
       }
+      const reserved = this.#spans.getUint32(at + SPAN.reserved.at, true);
+      if (reserved !== 0) bad(`${field}.reserved`, reserved, 0);
       const checkpoint = this.#spans.getUint32(at + SPAN.checkpoint.at, true);
       if (checkpoint >= checkpoints - 1) bad(`${field}.checkpoint`, checkpoint, `below ${checkpoints - 1}`);
       if (this.checkpoint(this.firstCheckpoint[layer]! + checkpoint).plainOffset > offset) {

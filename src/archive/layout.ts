@@ -18,9 +18,11 @@ export const FORMAT_VERSION = 1;
 /** `\x89CLIP\r\n\x1a\n`: eight-bit and line-end damage show at once, as in PNG. */
 export const MAGIC: readonly number[] = [0x89, 0x43, 0x4c, 0x49, 0x50, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** A field of a record: name, offset and length in bytes. */
+/** A field of a record. */
 export interface Field {
+  /** Offset in the record. */
   readonly at: number;
+  /** Length. */
   readonly bytes: number;
 }
 
@@ -92,6 +94,8 @@ export const CHECKPOINT = {
 export const CHECKPOINT_BYTES = 40;
 /** Bit of {@linkcode CHECKPOINT}.flags. */
 export const CHECKPOINT_AT_HEADER = 1;
+/** Highest kind of checkpoint; the kinds are those of the codecs. */
+export const MAX_CHECKPOINT_KIND = 4;
 /** Longest window: what deflate can refer back to. Source: RFC 1951 section 2. */
 export const MAX_WINDOW_BYTES = 32_768;
 
@@ -179,15 +183,33 @@ export const XATTR_BYTES = 8;
 export const MAX_NAME_BYTES = 255;
 /** Longest target of a symlink: what Linux allows. */
 export const MAX_TARGET_BYTES = 4095;
+/** Longest name of an extended attribute. Source: include/uapi/linux/limits.h, XATTR_NAME_MAX. */
+export const MAX_XATTR_NAME_BYTES = 255;
+/** Longest value of an extended attribute. Source: include/uapi/linux/limits.h, XATTR_SIZE_MAX. */
+export const MAX_XATTR_VALUE_BYTES = 65_536;
 
-/** Type bits of a mode and their values. Source: include/uapi/linux/stat.h. */
+/** More layers than any image has; bounds what a hostile archive can make a reader allocate. */
+export const MAX_LAYERS = 4096;
+/** Longest image section, manifest and config. */
+export const MAX_DOCUMENT_BYTES = 16 * 1024 * 1024;
+/** All sections but windows together, plain: room for more than ten million files. */
+export const MAX_PLAIN_BYTES = 1024 * 1024 * 1024;
+
+/** The bits of a mode that hold the type; the values follow. Source: include/uapi/linux/stat.h. */
 export const S_IFMT = 0o170000;
+/** A regular file. */
 export const S_IFREG = 0o100000;
+/** A directory. */
 export const S_IFDIR = 0o040000;
+/** A symbolic link. */
 export const S_IFLNK = 0o120000;
+/** A character device. */
 export const S_IFCHR = 0o020000;
+/** A block device. */
 export const S_IFBLK = 0o060000;
+/** A named pipe. */
 export const S_IFIFO = 0o010000;
+/** A socket: no layer can hold one, but the type has a number. */
 export const S_IFSOCK = 0o140000;
 
 /** The next multiple of 8 at or after `offset`. */

@@ -11,7 +11,9 @@ export interface DataPlace {
 
 /** A run of data in a sparse file. */
 export interface Extent extends DataPlace {
+  /** Offset of the first byte in the file. */
   readonly fileOffset: number;
+  /** How many bytes, at least 1. */
   readonly lengthBytes: number;
 }
 
@@ -19,10 +21,13 @@ export interface Extent extends DataPlace {
 export interface TreeNode {
   /** Type bits and 07777. */
   mode: number;
+  /** Owner, 0 to 2^32−1. */
   uid: number;
+  /** Group, 0 to 2^32−1. */
   gid: number;
   /** Whole seconds since 1970, rounded down; may be negative. */
   mtimeSeconds: number;
+  /** 0 to 999,999,999. */
   mtimeNanoseconds: number;
   /** Of files; 0 otherwise. */
   sizeBytes: number;
@@ -32,7 +37,9 @@ export interface TreeNode {
   target: ByteString;
   /** Of devices; 0 otherwise. */
   deviceMajor: number;
+  /** Of devices; 0 otherwise. */
   deviceMinor: number;
+  /** Extended attributes by full name; undefined or empty where there are none. */
   xattrs: ReadonlyMap<ByteString, Uint8Array> | undefined;
   /** Of directories: children by name; undefined for anything else. */
   children: Map<ByteString, TreeNode> | undefined;
@@ -42,8 +49,11 @@ export interface TreeNode {
 export interface StoredCheckpoint {
   /** A value of the codec's CheckpointKind. */
   readonly kind: number;
+  /** Plain bytes of the layer before it. */
   readonly plainOffset: number;
+  /** Compressed bits of the blob before it. */
   readonly compressedBitOffset: number;
+  /** Whether a decoder that starts here reads a member or frame header first. */
   readonly atHeader: boolean;
   /** The window, raw-deflated; empty where there is none. */
   readonly packedWindow: Uint8Array;
@@ -69,13 +79,17 @@ export interface LayerInfo {
   readonly digest: Digest;
   /** Digest of the plain stream. */
   readonly diffId: Digest;
+  /** As the manifest gives it. */
   readonly mediaType: string;
   /** Name of the codec. */
   readonly codec: string;
+  /** Length of the blob. */
   readonly compressedBytes: number;
+  /** Length of the plain stream. */
   readonly plainBytes: number;
-  /** How many checkpoints and spans it has. */
+  /** How many checkpoints it has, the final one included. */
   readonly checkpoints: number;
+  /** How many spans it has; 0 where it has no plain bytes. */
   readonly spans: number;
 }
 
@@ -91,23 +105,36 @@ export interface IndexOptionsInfo {
 export interface ImageInfo {
   /** Where the layers can be fetched: a pinned image reference in text. */
   readonly source: string;
+  /** What the image runs on, in the words of its config. */
   readonly platform: { readonly os: string; readonly architecture: string; readonly variant?: string };
+  /** Digest of the manifest section. */
   readonly manifestDigest: Digest;
+  /** As the registry or the layout gives it. */
   readonly manifestMediaType: string;
+  /** Digest of the config section. */
   readonly configDigest: Digest;
+  /** How the index was made. */
   readonly options: IndexOptionsInfo;
+  /** Bottom first. */
   readonly layers: readonly LayerInfo[];
 }
 
 /** All that goes into an archive. */
 export interface ArchiveContents {
+  /** The image section but for its layers. */
   readonly image: Omit<ImageInfo, "layers">;
+  /** Verbatim: the digest in `image` is of these bytes. */
   readonly manifest: Uint8Array;
+  /** Verbatim: the digest in `image` is of these bytes. */
   readonly config: Uint8Array;
+  /** Bottom first; their data places in `root` are numbers in this list. */
   readonly layers: readonly {
     readonly info: Omit<LayerInfo, "checkpoints" | "spans">;
+    /** At least 2, ascending: the start and the final one. */
     readonly checkpoints: readonly StoredCheckpoint[];
+    /** Ascending, the first at 0; none where the layer has no plain bytes. */
     readonly spans: readonly Span[];
   }[];
+  /** The root directory. */
   readonly root: TreeNode;
 }

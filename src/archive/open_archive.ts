@@ -1,7 +1,7 @@
-import type { Buffer } from "node:buffer";
-import { crc32, inflateRawSync } from "node:zlib";
+import { crc32 } from "node:zlib";
 import { CorruptError, type Digest, messageOf, type RangeSource, verifyDigest } from "../base/mod.ts";
 import { checkTree } from "./check_tree.ts";
+import { inflateInto } from "./inflate_into.ts";
 import { LayerTables } from "./layer_tables.ts";
 import { SECTION_NAMES, type SectionName } from "./layout.ts";
 import type { ImageInfo } from "./model.ts";
@@ -26,11 +26,15 @@ const AT_OPEN: readonly SectionName[] = [
 export class Archive {
   /** sha256 over header and section table, in hex: stands for the whole archive. */
   readonly id: string;
+  /** Where each section is. */
   readonly table: SectionTable;
+  /** What the image section says. */
   readonly image: ImageInfo;
+  /** The merged file tree. */
   readonly tree: Tree;
   /** The bytes under `tree`, shareable with other threads. */
   readonly treeBytes: TreeBytes;
+  /** Checkpoints and spans. */
   readonly layers: LayerTables;
   #source: RangeSource;
 
@@ -84,14 +88,16 @@ export class Archive {
     const offset = this.table.sections.windows.offset + checkpoint.windowOffset;
     const stored = await this.#source.readRange({ offset, endExclusive: offset + checkpoint.windowStoredBytes });
     const details = { subject: "archive", source: this.description, field: `window of checkpoint ${index}`, offset };
-    let window: Buffer;
+    const window = new Uint8Array(checkpoint.windowPlainBytes);
     try {
-      window = inflateRawSync(stored, { maxOutputLength: checkpoint.windowPlainBytes + 1 });
+      await inflateInto(stored, window);
     } catch (error) {
-      throw new CorruptError({ ...details, actual: messageOf(error), expected: "deflated data" }, { cause: error });
+      const expected = `${checkpoint.windowPlainBytes} bytes of deflated data`;
+      throw new CorruptError({ ...details, actual: messageOf(error), expected }, { cause: error });
     }
-    if (window.length !== checkpoint.windowPlainBytes || crc32(window) !== checkpoint.windowCrc32) {
-      throw new CorruptError({ ...details, actual: "other bytes", expected: `CRC-32 ${checkpoint.windowCrc32}` });
+    const found = crc32(window) >>> 0;
+    if (found !== checkpoint.windowCrc32) {
+      throw new CorruptError({ ...details, actual: `CRC-32 ${found}`, expected: checkpoint.windowCrc32 });
     }
     return window;
   }

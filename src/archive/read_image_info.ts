@@ -1,8 +1,6 @@
-import { CorruptError, type Digest, parseDigest } from "../base/mod.ts";
+import { CorruptError, describeValue, type Digest, parseDigest } from "../base/mod.ts";
+import { MAX_LAYERS } from "./layout.ts";
 import type { ImageInfo, LayerInfo } from "./model.ts";
-
-/** More layers than any image has; bounds what a hostile archive can make a reader allocate. */
-const MAX_LAYERS = 4096;
 
 /** The image section, every field checked. @throws {CorruptError} naming the field. */
 export function readImageInfo(bytes: Uint8Array, source: string): ImageInfo {
@@ -18,15 +16,12 @@ export function readImageInfo(bytes: Uint8Array, source: string): ImageInfo {
   const variant = platform.optionalText("variant");
   const options = image.child("options");
   const fileCheckpointBytes = options.raw("fileCheckpointBytes") === null ? null : options.count("fileCheckpointBytes");
-  const layers = image.list("layers").map((layer, index) => readLayer(new Fields(layer, `layers[${index}]`, source)));
-  if (layers.length > MAX_LAYERS) {
-    throw new CorruptError({
-      ...place,
-      field: "layer count",
-      actual: layers.length,
-      expected: `at most ${MAX_LAYERS}`,
-    });
+  const list = image.list("layers");
+  if (list.length > MAX_LAYERS) {
+    const expected = `at most ${MAX_LAYERS}`;
+    throw new CorruptError({ ...place, field: "layer count", actual: list.length, expected });
   }
+  const layers = list.map((layer, index) => readLayer(new Fields(layer, `layers[${index}]`, source)));
   return {
     source: image.text("source"),
     platform: {
@@ -98,7 +93,7 @@ class Fields {
 
   #bad(key: string, value: unknown, expected: string): never {
     const field = key === "" ? this.name : `${this.name}.${key}`;
-    const actual = JSON.stringify(value)?.slice(0, 100) ?? "nothing";
+    const actual = describeValue(value);
     throw new CorruptError({ subject: "archive", source: this.source, field, actual, expected });
   }
 }

@@ -1,7 +1,7 @@
-import { inflateRawSync } from "node:zlib";
 import { Buffer } from "node:buffer";
 import { ClipError, CorruptError, messageOf, type RangeSource, readU64, sha256Bytes } from "../base/mod.ts";
 import { tableDigest } from "./encode_archive.ts";
+import { inflateInto } from "./inflate_into.ts";
 import {
   align8,
   Encoding,
@@ -9,6 +9,8 @@ import {
   HEADER,
   HEADER_BYTES,
   MAGIC,
+  MAX_DOCUMENT_BYTES,
+  MAX_PLAIN_BYTES,
   SECTION,
   SECTION_BYTES,
   SECTION_NAMES,
@@ -16,17 +18,20 @@ import {
   type SectionName,
 } from "./layout.ts";
 
-/** Longest section that a reader will inflate: 1 GiB holds more than ten million files. */
-const MAX_SECTION_BYTES = 1 << 30;
 /** Deflate cannot expand further than this. Source: zlib's technical notes, "Maximum Compression Factor". */
 const MAX_DEFLATE_RATIO = 1032;
 
 /** A row of the section table, checked. */
 export interface SectionInfo {
+  /** Which it is. */
   readonly name: SectionName;
+  /** Whether its bytes are deflated. */
   readonly deflated: boolean;
+  /** Where it begins in the file. */
   readonly offset: number;
+  /** Its length in the file. */
   readonly storedBytes: number;
+  /** Its length once inflated. */
   readonly plainBytes: number;
   /** sha256 of the stored bytes. */
   readonly digest: Uint8Array;
@@ -36,6 +41,7 @@ export interface SectionInfo {
 export interface SectionTable {
   /** sha256 over header and table, in hex: stands for the whole archive. */
   readonly id: string;
+  /** All sections by name. */
   readonly sections: Readonly<Record<SectionName, SectionInfo>>;
 }
 
@@ -48,23 +54,26 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
     throw new CorruptError({ subject: "archive", source: source.description, field, offset, actual, expected });
   };
   const headBytes = HEADER_BYTES + SECTION_NAMES.length * SECTION_BYTES;
-  if (source.sizeBytes < headBytes) bad("length", 0, source.sizeBytes, `at least ${headBytes}`);
-  const head = await source.readRange({ offset: 0, endExclusive: headBytes });
-  const view = new DataView(head.buffer);
+  const head = await source.readRange({ offset: 0, endExclusive: Math.min(source.sizeBytes, headBytes) });
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   MAGIC.forEach((byte, at) => {
-    if (head[at] !== byte) bad("magic", at, head[at]!, `${byte}: this is not a .clip file`);
+    if (head[at] !== byte) bad("magic", at, head[at] ?? "the end of the file", `${byte}: this is not a .clip file`);
   });
-  const version = view.getUint16(HEADER.formatVersion.at, true);
-  if (version !== FORMAT_VERSION) {
-    const advice = version > FORMAT_VERSION ? "use a newer clip" : "index the image again";
-    throw new ClipError(
-      "unsupported",
-      `${source.description}: format version ${version}, this clip reads ` + `${FORMAT_VERSION}: ${advice}`,
-    );
-  }
+  if (head.length >= HEADER_BYTES) checkVersion(view.getUint16(HEADER.formatVersion.at, true), source.description);
+  if (head.length < headBytes) bad("length", 0, source.sizeBytes, `at least ${headBytes}`);
+  if (head[HEADER.reserved.at] !== 0) bad("reserved byte", HEADER.reserved.at, head[HEADER.reserved.at]!, 0);
   const count = view.getUint32(HEADER.sectionCount.at, true);
   if (count !== SECTION_NAMES.length) bad("section count", HEADER.sectionCount.at, count, SECTION_NAMES.length);
-  const fileBytes = readU64(view, HEADER.fileBytes.at, { subject: "archive", field: "file length" });
+  const number = (field: "fileBytes" | "flags", name: string) =>
+    readU64(view, HEADER[field].at, {
+      subject: "archive",
+      source: source.description,
+      field: name,
+      offset: HEADER[field].at,
+    });
+  const flags = number("flags", "flags");
+  if (flags !== 0) bad("flags", HEADER.flags.at, flags, 0);
+  const fileBytes = number("fileBytes", "file length");
   if (fileBytes !== source.sizeBytes) bad("file length", HEADER.fileBytes.at, source.sizeBytes, fileBytes);
   const table = head.subarray(HEADER_BYTES);
   const digest = Buffer.from(tableDigest(head, table)).toString("hex");
@@ -72,14 +81,33 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
   if (digest !== stored) bad("header digest", HEADER.tableDigest.at, digest, stored);
   const sections = {} as Record<SectionName, SectionInfo>;
   let next = headBytes;
+  let plainBytes = 0;
   SECTION_NAMES.forEach((name, index) => {
-    const section = readSectionRow(view, HEADER_BYTES + index * SECTION_BYTES, name, source.description);
-    if (section.offset !== next) bad(`${name} offset`, HEADER_BYTES + index * SECTION_BYTES, section.offset, next);
+    const row = HEADER_BYTES + index * SECTION_BYTES;
+    const section = readSectionRow(view, row, name, source.description);
+    if (section.offset !== next) bad(`${name} offset`, row + SECTION.offset.at, section.offset, next);
     next = align8(next + section.storedBytes);
+    if (name !== "windows") plainBytes += section.plainBytes;
+    if (plainBytes > MAX_PLAIN_BYTES) {
+      bad(
+        `${name} plain length`,
+        row + SECTION.plainBytes.at,
+        section.plainBytes,
+        `${MAX_PLAIN_BYTES} with all others`,
+      );
+    }
     sections[name] = section;
   });
   if (next !== fileBytes) bad("end of the last section", HEADER.fileBytes.at, next, fileBytes);
   return { id: digest, sections };
+}
+
+/** Comes before all other fields: another version may have others. */
+function checkVersion(version: number, source: string): void {
+  if (version === FORMAT_VERSION) return;
+  const advice = version > FORMAT_VERSION ? "use a newer clip" : "index the image again";
+  const message = `${source}: format version ${version}, this clip reads ${FORMAT_VERSION}: ${advice}`;
+  throw new ClipError("unsupported", message);
 }
 
 function readSectionRow(view: DataView, at: number, name: SectionName, source: string): SectionInfo {
@@ -89,16 +117,20 @@ function readSectionRow(view: DataView, at: number, name: SectionName, source: s
   const number = (field: "offset" | "storedBytes" | "plainBytes") =>
     readU64(view, at + SECTION[field].at, {
       subject: "archive",
+      source,
       field: `${name} ${field}`,
       offset: at + SECTION[field].at,
     });
   const id = view.getUint32(at + SECTION.id.at, true);
   if (id !== SectionId[name]) bad("id", at, id, SectionId[name]);
   const encoding = view.getUint32(at + SECTION.encoding.at, true);
-  if (encoding !== Encoding.stored && encoding !== Encoding.deflate) bad("encoding", at + 4, encoding, "0 or 1");
+  const known = encoding === Encoding.stored || (encoding === Encoding.deflate && name !== "windows");
+  if (!known) bad("encoding", at + SECTION.encoding.at, encoding, name === "windows" ? 0 : "0 or 1");
   const storedBytes = number("storedBytes");
   const plainBytes = number("plainBytes");
-  const most = encoding === Encoding.stored ? storedBytes : storedBytes * MAX_DEFLATE_RATIO;
+  const document = name === "image" || name === "manifest" || name === "config";
+  const inflated = encoding === Encoding.stored ? storedBytes : storedBytes * MAX_DEFLATE_RATIO;
+  const most = document ? Math.min(inflated, MAX_DOCUMENT_BYTES) : inflated;
   if (plainBytes > most) bad("plain length", at + SECTION.plainBytes.at, plainBytes, `at most ${most}`);
   if (encoding === Encoding.stored && plainBytes !== storedBytes) {
     bad("plain length", at + SECTION.plainBytes.at, plainBytes, storedBytes);
@@ -113,21 +145,20 @@ function readSectionRow(view: DataView, at: number, name: SectionName, source: s
  * can share. @throws {CorruptError}
  */
 export async function readSection(source: RangeSource, section: SectionInfo): Promise<Uint8Array<SharedArrayBuffer>> {
-  const bad = (field: string, actual: string | number, expected: string | number) => {
-    const { description } = source;
-    throw new CorruptError({
-      subject: "archive",
-      source: description,
-      field,
-      offset: section.offset,
-      actual,
-      expected,
-    });
-  };
-  if (section.plainBytes > MAX_SECTION_BYTES) bad(`${section.name} length`, section.plainBytes, MAX_SECTION_BYTES);
   const stored = await readStored(source, section);
   const plain = new Uint8Array(new SharedArrayBuffer(section.plainBytes));
-  plain.set(section.deflated ? inflate(stored, section, source.description) : stored);
+  if (!section.deflated) {
+    plain.set(stored);
+    return plain;
+  }
+  try {
+    await inflateInto(stored, plain);
+  } catch (error) {
+    const { name, offset, plainBytes } = section;
+    const where = { subject: "archive", source: source.description, field: `${name} section`, offset };
+    const expected = `${plainBytes} bytes of deflated data`;
+    throw new CorruptError({ ...where, actual: messageOf(error), expected }, { cause: error });
+  }
   return plain;
 }
 
@@ -155,18 +186,4 @@ export async function readStored(source: RangeSource, section: SectionInfo): Pro
     });
   }
   return stored;
-}
-
-function inflate(stored: Uint8Array, section: SectionInfo, source: string): Uint8Array {
-  const details = { subject: "archive", source, field: `${section.name} section`, offset: section.offset };
-  let plain: Uint8Array;
-  try {
-    plain = inflateRawSync(stored, { maxOutputLength: section.plainBytes + 1 });
-  } catch (error) {
-    throw new CorruptError({ ...details, actual: messageOf(error), expected: "deflated data" }, { cause: error });
-  }
-  if (plain.length !== section.plainBytes) {
-    throw new CorruptError({ ...details, actual: `${plain.length} bytes`, expected: `${section.plainBytes} bytes` });
-  }
-  return plain;
 }

@@ -16,11 +16,17 @@ import { checkTree } from "./check_tree.ts";
 
 /** The plain bytes of the sections that hold the tree. Over a SharedArrayBuffer, several threads can read one copy. */
 export interface TreeBytes {
+  /** Columns, one entry an inode. */
   readonly inodes: Uint8Array;
+  /** Columns, one entry a directory entry. */
   readonly dirents: Uint8Array;
+  /** Names of directory entries, end to end. */
   readonly names: Uint8Array;
+  /** Targets of symlinks, end to end. */
   readonly targets: Uint8Array;
+  /** Records, one an extent. */
   readonly extents: Uint8Array;
+  /** Sets of attributes, end to end. */
   readonly xattrs: Uint8Array;
 }
 
@@ -46,6 +52,7 @@ export class Tree {
   #xattrs: DataView;
 
   /**
+   * Looks at the sizes only: {@linkcode openArchive} checks the rest.
    * @param bytes The sections, at offsets that are multiples of 4.
    * @throws {CorruptError} when a section does not have the length that its count asks for.
    */
@@ -158,6 +165,11 @@ export class Tree {
     };
   }
 
+  /** The reserved field of an extent, for the checks. */
+  extentReserved(index: number): number {
+    return this.#extents.getUint32(index * EXTENT_BYTES + EXTENT.reserved.at, true);
+  }
+
   /** How many extents there are in all. */
   get extentCount(): number {
     return this.#extents.byteLength / EXTENT_BYTES;
@@ -208,8 +220,9 @@ export class Tree {
 
   /**
    * The inode at `path` (from the root, whether or not it begins with `/`), following symlinks on the way inside the
-   * root, and at the end unless `followLast` is false; undefined where there is none. Links are followed 40 times at
-   * most, as Linux does.
+   * root, and at the end unless `followLast` is false; undefined where there is none. A slash at the end asks for a
+   * directory, and follows a link whatever `followLast` says. Links are followed 40 times at most. All of it as Linux
+   * does: path_resolution(7).
    */
   find(path: ByteString, { followLast = true }: { followLast?: boolean } = {}): number | undefined {
     const todo = path.split("/").reverse();
@@ -225,7 +238,7 @@ export class Tree {
       }
       const child = this.#lookupName(at, name);
       if (child === 0) return undefined;
-      if (this.type(child) === S_IFLNK && (followLast || todo.some((part) => part !== ""))) {
+      if (this.type(child) === S_IFLNK && (followLast || todo.length > 0)) {
         if (++followed > 40) return undefined;
         const target = this.target(child);
         if (target.startsWith("/")) at = 1;

@@ -6,7 +6,7 @@
  * take one byte of memory a byte, none of which Uint8Array does.
  */
 import { Buffer } from "node:buffer";
-import { CorruptError } from "./errors.ts";
+import { type CorruptDetails, CorruptError } from "./errors.ts";
 
 /** A string whose units are bytes, 0–255; see the module's comment. */
 export type ByteString = string;
@@ -17,7 +17,7 @@ const TWO_32 = 2 ** 32;
  * The number whose low and high 32 bits are `low` and `high` (both unsigned).
  * @throws {CorruptError} when it exceeds 2^53−1; `place` says where it was read.
  */
-export function joinU64(low: number, high: number, place: { subject: string; field: string; offset?: number }): number {
+export function joinU64(low: number, high: number, place: Omit<CorruptDetails, "expected" | "actual">): number {
   if (high > 0x1fffff) {
     const actual = `${(BigInt(high) << 32n) | BigInt(low)}`;
     throw new CorruptError({ ...place, actual, expected: "at most 9007199254740991" });
@@ -39,7 +39,7 @@ export function highU32(value: number): number {
 export function readU64(
   view: DataView,
   at: number,
-  place: { subject: string; field: string; offset?: number },
+  place: Omit<CorruptDetails, "expected" | "actual">,
 ): number {
   return joinU64(view.getUint32(at, true), view.getUint32(at + 4, true), place);
 }

@@ -1,5 +1,6 @@
 /** Content digests as OCI writes them: `sha256:` and 64 lower-case hex digits, or `sha512:` and 128. */
 import { createHash, type Hash } from "node:crypto";
+import { describeValue } from "./describe_value.ts";
 import { CorruptError, DigestMismatchError } from "./errors.ts";
 
 /** `algorithm:hex`, checked. Source: OCI image-spec descriptor.md, "Digests". */
@@ -13,8 +14,8 @@ const HEX_LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha512: 128 
  */
 export function parseDigest(text: unknown, place: { subject: string; field: string; source?: string }): Digest {
   if (!isDigest(text)) {
-    const actual = JSON.stringify(text)?.slice(0, 200) ?? "nothing";
-    throw new CorruptError({ ...place, actual, expected: "sha256:<64 hex digits> or sha512:<128 hex digits>" });
+    const expected = "sha256:<64 hex digits> or sha512:<128 hex digits>";
+    throw new CorruptError({ ...place, actual: describeValue(text), expected });
   }
   return text;
 }
@@ -51,7 +52,7 @@ export class Digester {
   #algorithm: string;
   #hash: Hash;
 
-  /** @param algorithm `"sha256"` or `"sha512"`. */
+  /** Nothing added yet. @param algorithm `"sha256"` or `"sha512"`. */
   constructor(algorithm = "sha256") {
     this.#algorithm = algorithm;
     this.#hash = createHash(algorithm);
@@ -68,7 +69,7 @@ export class Digester {
   }
 }
 
-/** @throws {DigestMismatchError} when `bytes` do not have `digest`; `source` says what they are. */
+/** Returns if `bytes` have `digest`. @throws {DigestMismatchError} if not; `source` says what they are. */
 export function verifyDigest(bytes: Uint8Array, digest: Digest, source: string): void {
   const digester = new Digester(digestAlgorithm(digest));
   digester.update(bytes);

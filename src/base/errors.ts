@@ -96,9 +96,16 @@ export class DigestMismatchError extends ClipError {
   }
 }
 
+/** More causes of causes than these are not told. */
+const MAX_CAUSES = 8;
+
 /** The message of anything that was thrown, with the messages of its causes. */
 export function messageOf(error: unknown): string {
+  return messageWithCauses(error, MAX_CAUSES);
+}
+
+function messageWithCauses(error: unknown, more: number): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? "" : messageOf(error.cause);
+  const cause = error.cause === undefined || more === 0 ? "" : messageWithCauses(error.cause, more - 1);
   return cause === "" || error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }

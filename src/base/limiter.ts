@@ -3,7 +3,7 @@ export class Limiter {
   #free: number;
   #waiting: (() => void)[] = [];
 
-  /** @param limit How many may run at once, at least 1. */
+  /** Nothing running yet. @param limit How many may run at once, at least 1. */
   constructor(limit: number) {
     this.#free = limit;
   }

@@ -1,6 +1,8 @@
 /** A half-open range of bytes: `offset` is the first, `endExclusive` the one after the last. */
 export interface ByteRange {
+  /** The first byte. */
   readonly offset: number;
+  /** The byte after the last; equal to `offset` in an empty range. */
   readonly endExclusive: number;
 }
 

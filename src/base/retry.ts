@@ -15,7 +15,9 @@ export const DEFAULT_RETRY: RetryPolicy = { attempts: 4, firstDelayMs: 200, maxD
 
 /** Options of {@linkcode retry}. */
 export interface RetryOptions {
+  /** Default {@linkcode DEFAULT_RETRY}. */
   readonly policy?: RetryPolicy;
+  /** Ends the waiting, and keeps `work` from being started again. */
   readonly signal?: AbortSignal | undefined;
   /** Told of each failure that will be tried again, with the wait that follows. */
   readonly onRetry?: (error: ClipError, delayMs: number) => void;
@@ -25,6 +27,7 @@ export interface RetryOptions {
 
 /** An error may carry the wait that the other side asked for (Retry-After). */
 export interface HasRetryAfter {
+  /** Milliseconds from the answer on. */
   readonly retryAfterMs?: number | undefined;
 }
 

@@ -35,27 +35,37 @@ class DiskLayerCache implements LayerCache {
     this.dataPath = `${folder}/${digestAlgorithm(key.diffId)}_${digestHex(key.diffId)}`;
     const flags = constants.O_RDWR | constants.O_CREAT;
     this.#data = openSync(this.dataPath, flags, 0o600);
+    let map: number | undefined;
     try {
-      this.#map = openSync(`${this.dataPath}.${key.partition}.map`, flags, 0o600);
+      this.#map = map = openSync(`${this.dataPath}.${key.partition}.map`, flags, 0o600);
       if (fstatSync(this.#data).size < key.plainBytes) ftruncateSync(this.#data, key.plainBytes);
       if (fstatSync(this.#map).size < key.spans) ftruncateSync(this.#map, key.spans);
     } catch (error) {
       closeSync(this.#data);
+      if (map !== undefined) closeSync(map);
       throw error;
     }
   }
 
   has(span: number): boolean {
-    return readSync(this.#map, this.#mapByte, 0, 1, span) === 1 && this.#mapByte[0] === PRESENT;
+    try {
+      return readSync(this.#map, this.#mapByte, 0, 1, span) === 1 && this.#mapByte[0] === PRESENT;
+    } catch {
+      return false; // a disk that cannot be read holds nothing
+    }
   }
 
   read(plainOffset: number, target: Uint8Array): boolean {
-    for (let at = 0; at < target.length;) {
-      const bytes = readSync(this.#data, target, at, target.length - at, plainOffset + at);
-      if (bytes === 0) return false;
-      at += bytes;
+    try {
+      for (let at = 0; at < target.length;) {
+        const bytes = readSync(this.#data, target, at, target.length - at, plainOffset + at);
+        if (bytes === 0) return false;
+        at += bytes;
+      }
+      return true;
+    } catch {
+      return false; // as in `has`; the bytes can be fetched again
     }
-    return true;
   }
 
   write(span: number, plainOffset: number, bytes: Uint8Array): void {
@@ -72,7 +82,11 @@ class DiskLayerCache implements LayerCache {
   }
 
   forget(span: number): void {
-    this.#mark(span, 0);
+    try {
+      this.#mark(span, 0);
+    } catch {
+      // The note stays, the span is verified again before its next use, and fails again: slower, never wrong.
+    }
   }
 
   #mark(span: number, value: number): void {

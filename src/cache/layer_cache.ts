@@ -3,6 +3,7 @@ import type { Digest } from "../base/mod.ts";
 
 /** Names one layer, as one archive cuts it into spans. */
 export interface LayerKey {
+  /** Digest of the plain layer. */
   readonly diffId: Digest;
   /** Length of the plain layer. */
   readonly plainBytes: number;
@@ -19,13 +20,13 @@ export interface LayerKey {
 export interface LayerCache {
   /** A file that holds the layer's plain bytes at their own offsets, for readers that do without this object. */
   readonly dataPath: string | undefined;
-  /** Whether the span was written whole, by anybody. */
+  /** Whether the span was written whole, by anybody; false too where that cannot be found out. Never throws. */
   has(span: number): boolean;
-  /** Fills `target` with the bytes from `plainOffset` on; false where the cache does not hold that many. */
+  /** Fills `target` with the bytes from `plainOffset` on; false where the cache does not hold that many or cannot be read; `target` is then undefined. Never throws. */
   read(plainOffset: number, target: Uint8Array): boolean;
   /** Keeps a span: first its bytes, then the note that it is present. @throws {ClipError} `io` when it cannot. */
   write(span: number, plainOffset: number, bytes: Uint8Array): void;
-  /** Takes back the note that a span is present. */
+  /** Takes back the note that a span is present, where that can be done. Never throws. */
   forget(span: number): void;
   /** Lets go of files. */
   close(): void;
