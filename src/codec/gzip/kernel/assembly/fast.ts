@@ -1,0 +1,226 @@
+/*
+ * The fast loop. inflate.ts says why it needs no bounds checks; this is how its time is spent.
+ *
+ * Most of it goes by in branches predicted wrongly, literal or match, and in the chain from one lookup to the next:
+ * load, mask, shift, mask, load. So both possible next lookups, of the literal or length and of the distance, are begun
+ * before the branch that decides which one it is: after a wrong guess the right one is already there. In the same way a
+ * turn begins the next one's first lookups before it copies. Refills (one unaligned load, or-ed above what is left; bits
+ * that are there already are or-ed with themselves) are off that chain. Pieces of code that occur several times are
+ * written out, since wasm has neither macros nor more than one result that V8 would keep in registers.
+ *
+ * The bit buffer holds at least 54 bits after a refill: enough for two literals (22), a length (16, longer codes being
+ * refilled for) and the lookup of a distance (9), or for three literals and a lookup; and for a match with codes of any
+ * length (48) when no literals come before it.
+ */
+import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
+import { LITLEN_BITS, MAX_LENGTH, PATTERNS, STRIDES } from "./layout";
+import {
+  blockStart,
+  crossingBytes,
+  highestTracePoint,
+  inputEnd,
+  out,
+  position,
+  setCrossingBytes,
+  setOut,
+  setPosition,
+} from "./state";
+import { BAD_DISTANCE_SYMBOL, BAD_LITLEN_SYMBOL, BLOCK_END, DISTANCE_TOO_FAR, PROCEED } from "./status";
+import { END, ODD, SUBTABLE } from "./tables";
+import { noteMatch } from "./trace";
+
+/**
+ * Bytes of input that must be left for a turn. It takes at most 70 bits (two literals of 11, a length of 20, a distance
+ * of 28); what its refills read beyond lies in the slack and is not used.
+ */
+const TURN_INPUT_BYTES: u32 = 15;
+/** Bytes that a turn writes at most, overshoot not counted: three literals, or two and a match. */
+export const TURN_BYTES: u32 = 2 + MAX_LENGTH;
+
+/** Matches lie wholly in the block. */
+const PLAIN: i32 = 0;
+/** Matches may refer to before the block, though not to before the history: count those bytes. */
+const COUNTED: i32 = 1;
+/** Matches may refer to before the history, or traces are under way. */
+const CHECKED: i32 = 2;
+
+/** For output from 32 KiB after the block's start on. */
+export function decodePlain(limit: u32): i32 {
+  return decodeFast(PLAIN, limit);
+}
+
+/** For output from 32 KiB after the history's start on. */
+export function decodeCounted(limit: u32): i32 {
+  return decodeFast(COUNTED, limit);
+}
+
+/** For any output. */
+export function decodeChecked(limit: u32): i32 {
+  return decodeFast(CHECKED, limit);
+}
+
+/**
+ * Decodes turn by turn while TURN_INPUT_BYTES of input are left and TURN_BYTES before `limit`: PROCEED when they are
+ * not, BLOCK_END, or a refusal.
+ */
+// @ts-ignore: decorator
+@inline
+function decodeFast(mode: i32, limit: u32): i32 {
+  const nextLimit: u32 = inputEnd - TURN_INPUT_BYTES;
+  const outLimit: u32 = limit - TURN_BYTES;
+  // References to below this address are looked at.
+  const lowMark: u32 = mode == CHECKED ? max(blockStart, highestTracePoint) : blockStart;
+  let to = out;
+  let crossing: u32 = crossingBytes;
+  let status = PROCEED;
+  let next = position >> 3;
+  if (next > nextLimit || to > outLimit) return PROCEED;
+  let bits: u64 = (load<u64>(next) >> (position & 7)) << 2;
+  let left: u32 = 58 - (position & 7);
+  next += 7;
+  let entry = litlenEntry(bits);
+  let saved = bits;
+  let count: u32 = entry & 63;
+  bits >>= <u64>count;
+  left -= count;
+  let follow = litlenEntry(bits);
+  let distance = distanceEntry(bits);
+  do {
+    if (entry < 0) {
+      store<u8>(to, entry >> 16);
+      to++;
+      entry = follow;
+      saved = bits;
+      count = entry & 63;
+      bits >>= <u64>count;
+      left -= count;
+      follow = litlenEntry(bits);
+      distance = distanceEntry(bits);
+      if (entry < 0) {
+        store<u8>(to, entry >> 16);
+        to++;
+        entry = follow;
+        saved = bits;
+        count = entry & 63;
+        bits >>= <u64>count;
+        left -= count;
+        follow = litlenEntry(bits);
+        distance = distanceEntry(bits);
+        if (entry < 0) {
+          store<u8>(to, entry >> 16);
+          to++;
+          entry = follow;
+          bits |= load<u64>(next) << <u64>left;
+          next += (left ^ 63) >> 3;
+          left |= 56;
+          saved = bits;
+          count = entry & 63;
+          bits >>= <u64>count;
+          left -= count;
+          follow = litlenEntry(bits);
+          distance = distanceEntry(bits);
+          continue;
+        }
+      }
+      bits |= load<u64>(next) << <u64>left;
+      next += (left ^ 63) >> 3;
+      left |= 56;
+    }
+    if (entry & ODD) {
+      if (entry & SUBTABLE) {
+        entry = litlenSubtableEntry(entry, saved);
+        count = (entry & 63) - LITLEN_BITS;
+        bits >>= <u64>count;
+        left -= count;
+        if (entry < 0) {
+          store<u8>(to, entry >> 16);
+          to++;
+          bits |= load<u64>(next) << <u64>left;
+          next += (left ^ 63) >> 3;
+          left |= 56;
+          entry = litlenEntry(bits);
+          saved = bits;
+          count = entry & 63;
+          bits >>= <u64>count;
+          left -= count;
+          follow = litlenEntry(bits);
+          distance = distanceEntry(bits);
+          continue;
+        }
+        distance = distanceEntry(bits);
+      }
+      if (entry & ODD) {
+        status = entry & END ? BLOCK_END : BAD_LITLEN_SYMBOL;
+        break;
+      }
+    }
+    const length = lengthOf(entry, saved);
+
+    if (distance & ODD) {
+      if (distance & SUBTABLE) distance = distanceSubtableEntry(<u32>distance, bits);
+      if (distance & ODD) {
+        status = BAD_DISTANCE_SYMBOL;
+        break;
+      }
+    }
+    let from = to - distanceOf(distance, bits);
+    count = <u32>distance & 63;
+    bits >>= <u64>count;
+    left -= count;
+    bits |= load<u64>(next) << <u64>left;
+    next += (left ^ 63) >> 3;
+    left |= 56;
+    entry = litlenEntry(bits);
+    saved = bits;
+    count = entry & 63;
+    bits >>= <u64>count;
+    left -= count;
+    follow = litlenEntry(bits);
+    distance = distanceEntry(bits);
+    if (mode == COUNTED) {
+      // min(length, max(0, blockStart − from)) without a branch, which would be hard to predict.
+      let before: i32 = lowMark - from;
+      before &= ~(before >> 31);
+      const excess = before - <i32>length;
+      crossing += length + (excess & (excess >> 31));
+    } else if (mode == CHECKED) {
+      if (from < lowMark) {
+        if (!noteMatch(from, length)) {
+          status = DISTANCE_TOO_FAR;
+          break;
+        }
+      }
+    }
+
+    const end = to + length;
+    if (to - from >= 16) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+      if (length > 32) {
+        to += 16;
+        from += 16;
+        do {
+          to += 16;
+          from += 16;
+          v128.store(to, v128.load(from));
+        } while (to + 16 < end);
+      }
+    } else {
+      // The pattern of `distance` bytes is spread over 16, of which a whole number of patterns is kept.
+      const pattern = v128.swizzle(v128.load(from), v128.load(PATTERNS + ((to - from) << 4)));
+      const stride: u32 = load<u8>(STRIDES + (to - from));
+      do {
+        v128.store(to, pattern);
+        to += stride;
+      } while (to < end);
+    }
+    to = end;
+  } while (next <= nextLimit && to <= outLimit);
+  // The entry begun for the next turn is not taken.
+  if (status == PROCEED) left += entry & 63;
+  setPosition((next << 3) - left + 2);
+  setOut(to);
+  if (mode == COUNTED) setCrossingBytes(crossing);
+  return status;
+}
+

@@ -1,0 +1,241 @@
+/*
+ * Decoding tables.
+ *
+ * The bit buffer that indexes them is kept shifted left by two ("scaled"), so that `bits & mask` is an offset in a
+ * table of 4-byte entries at once. Entries are made so that a symbol costs few operations, most of all between one
+ * lookup and the next: the low 6 bits say how far to move, whatever the entry is.
+ *
+ *   literal    1·0000000·literal:8·00·000·code:5·00·code:6      the sign bit alone tells a literal
+ *   length     00·extraMask:5·base:9·00·(code + 2):6·00·(code + extra):6
+ *   subtable   0·address:15·11·indexBits:6·00·rootBits:6
+ *   end        0·1·10·code:6·00·code:6
+ *   invalid    0·0·10·code:6·00·code:6
+ *   distance   base:32·extraMask:16·00·(code + 2):6·00·(code + extra):6, 64 bits; its odd entries as above
+ *
+ * `code` counts the bits of the whole code, in a subtable too. (code + 2) is where the extra bits are in the scaled
+ * buffer as it was before the code. Bit 15 (ODD) is tested once a match for the last kinds.
+ */
+import {
+  COUNTS,
+  DISTANCE,
+  DISTANCE_BITS,
+  DISTANCE_MEANINGS,
+  LENGTHS,
+  LITLEN,
+  LITLEN_BITS,
+  LITLEN_MEANINGS,
+  OFFSETS,
+  PATTERNS,
+  PRECODE_MEANINGS,
+  PRECODE_ORDER,
+  SORTED,
+  STRIDES,
+} from "./layout";
+import { holdsFixedCodes, setHoldsFixedCodes } from "./state";
+
+/** Subtable, end of block or invalid. */
+export const ODD: i32 = 1 << 15;
+/** Of those, subtable. */
+export const SUBTABLE: i32 = 1 << 14;
+/** Of those, end of block. */
+export const END: i32 = 1 << 16;
+/** A code that stands for nothing. In the precode's table it reads as symbol 0: zlib's way with a precode without codes. */
+const INVALID: i32 = ODD;
+
+/** (2 << 8): what turns code into code + 2 in lengths and distances. */
+const SCALED: u32 = 2 << 8;
+
+/** Fills what no stream changes. */
+export function fillConstants(): void {
+  for (let symbol: u32 = 0; symbol < 256; symbol++) litlenMeaning(symbol, i32.MIN_VALUE | (symbol << 16));
+  litlenMeaning(256, ODD | END);
+  let base: u32 = 3;
+  for (let i: u32 = 0; i < 28; i++) {
+    const extraBits: u32 = i < 8 ? 0 : (i >> 2) - 1;
+    litlenMeaning(257 + i, (((1 << extraBits) - 1) << 25) | (base << 16) | SCALED | extraBits);
+    base += 1 << extraBits;
+  }
+  litlenMeaning(285, (258 << 16) | SCALED);
+  litlenMeaning(286, INVALID);
+  litlenMeaning(287, INVALID);
+  base = 1;
+  for (let i: u32 = 0; i < 30; i++) {
+    const extraBits: u32 = i < 4 ? 0 : (i >> 1) - 1;
+    store<u32>(DISTANCE_MEANINGS + (i << 3), (((1 << extraBits) - 1) << 16) | SCALED | extraBits);
+    store<u32>(DISTANCE_MEANINGS + (i << 3) + 4, base);
+    base += 1 << extraBits;
+  }
+  store<u64>(DISTANCE_MEANINGS + 240, INVALID);
+  store<u64>(DISTANCE_MEANINGS + 248, INVALID);
+  for (let i: u32 = 0; i < 19; i++) store<u32>(PRECODE_MEANINGS + (i << 2), i << 16);
+  for (let distance: u32 = 1; distance < 16; distance++) {
+    for (let i: u32 = 0; i < 16; i++) store<u8>(PATTERNS + distance * 16 + i, i % distance);
+    store<u8>(STRIDES + distance, 16 - 16 % distance);
+  }
+  // 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15
+  store<u32>(PRECODE_ORDER, 0x00121110);
+  store<u32>(PRECODE_ORDER + 4, 0x06090708);
+  store<u32>(PRECODE_ORDER + 8, 0x040b050a);
+  store<u32>(PRECODE_ORDER + 12, 0x020d030c);
+  store<u32>(PRECODE_ORDER + 16, 0x000f010e);
+}
+
+function litlenMeaning(symbol: u32, value: i32): void {
+  store<i32>(LITLEN_MEANINGS + (symbol << 2), value);
+}
+
+/** Builds the tables of the fixed codes, unless the tables hold them already. Source: RFC 1951, 3.2.6. */
+export function buildFixedTables(): void {
+  if (holdsFixedCodes) return;
+  memory.fill(LENGTHS, 8, 144);
+  memory.fill(LENGTHS + 144, 9, 112);
+  memory.fill(LENGTHS + 256, 7, 24);
+  memory.fill(LENGTHS + 280, 8, 8);
+  memory.fill(LENGTHS + 288, 5, 32);
+  buildTable<u32>(LITLEN, LITLEN_BITS, LENGTHS, 288, LITLEN_MEANINGS, true);
+  buildTable<u64>(DISTANCE, DISTANCE_BITS, LENGTHS + 288, 32, DISTANCE_MEANINGS, true);
+  setHoldsFixedCodes(true);
+}
+
+/**
+ * Builds the table of the canonical code whose `symbolCount` code lengths lie at `lengths`; false where the lengths
+ * make no code that zlib would take: over-subscribed, or incomplete other than no code at all or (`allowSingle`) one
+ * code of one bit. Unused codes of those two become INVALID, of one bit. Source: RFC 1951, 3.2.2; zlib's inftrees.c
+ * for what is refused.
+ *
+ * Deflate's codes come most significant bit first, so a table index is a code with its bits reversed. Codes are
+ * handed out in order of length; `code` is the reversed code, and adding one to it carries downwards from its highest
+ * bit. While the codes are no longer than the first level, only 2^length entries are filled; when the length grows by
+ * one, what is there is doubled. (libdeflate's way.)
+ */
+export function buildTable<Entry>(
+  table: u32,
+  rootBits: u32,
+  lengths: u32,
+  symbolCount: u32,
+  meanings: u32,
+  allowSingle: bool,
+): bool {
+  const width: u32 = sizeof<Entry>();
+  const used = sortSymbols(lengths, symbolCount);
+  if (used < 2) {
+    const single = used == 1 && load<u32>(COUNTS + 4) == 1;
+    if (used == 1 && !(single && allowSingle)) return false;
+    const invalid = <Entry>(INVALID + 0x101);
+    const entry = used == 1 ? load<Entry>(meanings + <u32>load<u16>(SORTED) * width) + 0x101 : invalid;
+    for (let i: u32 = 0; i < 1 << rootBits; i += 2) {
+      store<Entry>(table + i * width, entry);
+      store<Entry>(table + i * width, invalid, sizeof<Entry>());
+    }
+    return true;
+  }
+  let left: i32 = 1;
+  for (let length: u32 = 1; length < 16; length++) {
+    left = (left << 1) - load<i32>(COUNTS + (length << 2));
+    if (left < 0) return false;
+  }
+  if (left > 0) return false;
+
+  let sorted = SORTED;
+  let code: u32 = 0;
+  let length: u32 = 1;
+  while (load<u32>(COUNTS + (length << 2)) == 0) length++;
+  // No code of so few symbols starts out longer than the first level's bits: it would be incomplete.
+  let size: u32 = 1 << length;
+  while (length <= rootBits) {
+    const entryBits = length * 0x101;
+    for (let count = load<u32>(COUNTS + (length << 2)); count > 0; count--) {
+      const symbol: u32 = load<u16>(sorted);
+      sorted += 2;
+      store<Entry>(table + code * width, load<Entry>(meanings + symbol * width) + entryBits);
+      if (code == size - 1) {
+        for (; length < rootBits; length++) size = double(table, size, width);
+        return true;
+      }
+      code = nextCode(code, size - 1);
+    }
+    do {
+      length++;
+      if (length <= rootBits) size = double(table, size, width);
+    } while (load<u32>(COUNTS + (length << 2)) == 0);
+  }
+  buildSubtables<Entry>(table, rootBits, meanings, sorted, code, length);
+  return true;
+}
+
+/** The codes longer than `rootBits`: `code` is the first of them, of `length` bits, its symbol at `sorted`. */
+function buildSubtables<Entry>(table: u32, rootBits: u32, meanings: u32, sorted: u32, code: u32, length: u32): void {
+  const width: u32 = sizeof<Entry>();
+  const rootMask: u32 = (1 << rootBits) - 1;
+  let end: u32 = table + (width << rootBits);
+  let start: u32 = end;
+  let prefix: u32 = u32.MAX_VALUE;
+  let left = load<u32>(COUNTS + (length << 2));
+  while (true) {
+    if ((code & rootMask) != prefix) {
+      prefix = code & rootMask;
+      start = end;
+      // As many bits as it takes until the codes to come fill the subtable.
+      let bits = length - rootBits;
+      let room: i32 = (1 << bits) - left;
+      while (room > 0) {
+        bits++;
+        room = (room << 1) - load<i32>(COUNTS + ((rootBits + bits) << 2));
+      }
+      end = start + (width << bits);
+      store<Entry>(table + prefix * width, (start << 16) | ODD | SUBTABLE | (bits << 8) | rootBits);
+    }
+    const symbol: u32 = load<u16>(sorted);
+    sorted += 2;
+    const entry = load<Entry>(meanings + symbol * width) + length * 0x101;
+    for (let at = start + (code >> rootBits) * width; at < end; at += width << (length - rootBits)) store<Entry>(at, entry);
+    const mask: u32 = (1 << length) - 1;
+    if (code == mask) return;
+    code = nextCode(code, mask);
+    left--;
+    while (left == 0) {
+      length++;
+      left = load<u32>(COUNTS + (length << 2));
+    }
+  }
+}
+
+/** Copies the first `size` entries behind themselves; twice `size`. */
+// @ts-ignore: decorator
+@inline
+function double(table: u32, size: u32, width: u32): u32 {
+  memory.copy(table + size * width, table, size * width);
+  return size << 1;
+}
+
+/** The reversed code after `code`, which is not all ones; `mask` has a one for each of its bits. */
+// @ts-ignore: decorator
+@inline
+function nextCode(code: u32, mask: u32): u32 {
+  const bit: u32 = 0x80000000 >>> clz(code ^ mask);
+  return (code & (bit - 1)) | bit;
+}
+
+/** Fills COUNTS, and SORTED with the symbols by length and then by number; how many have a code. */
+function sortSymbols(lengths: u32, symbolCount: u32): u32 {
+  memory.fill(COUNTS, 0, 64);
+  for (let symbol: u32 = 0; symbol < symbolCount; symbol++) {
+    const at = COUNTS + (<u32>load<u8>(lengths + symbol) << 2);
+    store<u32>(at, load<u32>(at) + 1);
+  }
+  const used = symbolCount - load<u32>(COUNTS);
+  let offset: u32 = SORTED;
+  for (let length: u32 = 1; length < 16; length++) {
+    store<u32>(OFFSETS + (length << 2), offset);
+    offset += load<u32>(COUNTS + (length << 2)) << 1;
+  }
+  for (let symbol: u32 = 0; symbol < symbolCount; symbol++) {
+    const length: u32 = load<u8>(lengths + symbol);
+    if (length == 0) continue;
+    const at = OFFSETS + (length << 2);
+    const place = load<u32>(at);
+    store<u16>(place, symbol);
+    store<u32>(at, place + 2);
+  }
+  return used;
+}
