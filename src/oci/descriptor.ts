@@ -35,6 +35,7 @@ export interface LayerDescriptor {
   readonly diffId: Digest;
   /** Of the blob, compressed as it is. */
   readonly sizeBytes: number;
+  /** One that `layerKind` calls a layer. */
   readonly mediaType: string;
 }
 

@@ -1,9 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { setImmediate } from "node:timers";
 import { type ByteRange, ClipError, messageOf, type RangeSource } from "../base/mod.ts";
 import { checkRange } from "./check_range.ts";
 
 /** A file that is opened when it is first read, and stays open until it is closed. */
 export class LazyFile {
+  /** As it was given. */
   readonly path: string;
   #descriptor: number | undefined;
   #isClosed = false;
@@ -74,9 +76,11 @@ export class LazyFile {
 
 /** Where in a file a source's bytes are. */
 export interface FilePart {
+  /** Not closed with the source: whoever made it closes it. */
   readonly file: LazyFile;
   /** Of the first byte. */
   readonly offset: number;
+  /** How many bytes of it. */
   readonly sizeBytes: number;
   /** What it is, for messages. */
   readonly description: string;
@@ -100,7 +104,7 @@ export class FileRangeSource implements RangeSource {
     this.sizeBytes = part.sizeBytes;
   }
 
-  /** @see RangeSource.readRange */
+  /** What {@linkcode RangeSource} says of `readRange`. */
   // deno-lint-ignore require-await -- async, so that every failure is a rejection
   async readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     signal?.throwIfAborted();
@@ -108,7 +112,7 @@ export class FileRangeSource implements RangeSource {
     return this.#read(range);
   }
 
-  /** @see RangeSource.stream */
+  /** What {@linkcode RangeSource} says of `stream`. */
   async *stream({ offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {}): AsyncGenerator<
     Uint8Array<ArrayBuffer>
   > {
@@ -119,7 +123,7 @@ export class FileRangeSource implements RangeSource {
       yield this.#read({ offset: at, endExclusive });
       at = endExclusive;
       // Reading is synchronous: let others have a turn between two pieces.
-      await new Promise<void>((resolve) => setTimeout(resolve, 0));
+      await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 

@@ -17,11 +17,15 @@ export interface Image {
   readonly platform: Platform;
   /** In a docker archive, of its `manifest.json`. */
   readonly manifestDigest: Digest;
+  /** `application/json` for a docker archive. */
   readonly manifestMediaType: string;
   /** In a docker archive, the whole of its `manifest.json`. */
   readonly manifestBytes: Uint8Array;
+  /** Also known as the image ID. */
   readonly configDigest: Digest;
+  /** As they are stored; their digest is `configDigest`. */
   readonly configBytes: Uint8Array;
+  /** What `configBytes` say. */
   readonly config: ImageConfig;
   /** Bottom first. */
   readonly layers: readonly LayerDescriptor[];

@@ -23,22 +23,33 @@ export interface ImageConfig {
   readonly os: string;
   /** Empty where the config does not say. */
   readonly architecture: string;
+  /** `v7`, `v8`… */
   readonly variant?: string;
+  /** When it was made, in RFC 3339. */
   readonly created?: string;
+  /** Who made it. */
   readonly author?: string;
   /** How to run a container. */
   readonly config?: RunConfig;
+  /** The digests of the uncompressed layers, bottom first. */
   readonly rootfs: { readonly type: string; readonly diff_ids: readonly Digest[] };
 }
 
 /** How a container of the image is to be run, where the user does not say otherwise. */
 export interface RunConfig {
+  /** `user`, `uid`, `user:group` or `uid:gid`. */
   readonly User?: string;
+  /** `NAME=value` each. */
   readonly Env?: readonly string[];
+  /** The program and its first arguments. */
   readonly Entrypoint?: readonly string[];
+  /** Arguments to the entry point, or the program where there is none. */
   readonly Cmd?: readonly string[];
+  /** An absolute path. */
   readonly WorkingDir?: string;
+  /** `SIGTERM`… */
   readonly StopSignal?: string;
+  /** Free text by name. */
   readonly Labels?: Readonly<Record<string, string>>;
   /** Keys such as `80/tcp`; the values mean nothing. */
   readonly ExposedPorts?: Readonly<Record<string, unknown>>;

@@ -27,14 +27,14 @@ export class FolderFiles implements LayoutFiles {
     this.path = path;
   }
 
-  /** @see LayoutFiles.find */
+  /** What {@linkcode LayoutFiles} says of `find`. */
   find(name: string, expectedBytes: number): FilePart {
     let file = this.#files.get(name);
     if (file === undefined) this.#files.set(name, file = new LazyFile(`${this.path}/${name}`));
     return { file, offset: 0, sizeBytes: expectedBytes, fileBytes: expectedBytes, description: file.path };
   }
 
-  /** @see LayoutFiles.readSmall */
+  /** What {@linkcode LayoutFiles} says of `readSmall`. */
   async readSmall(name: string, limitBytes: number): Promise<Uint8Array> {
     const file = new LazyFile(`${this.path}/${name}`);
     try {
@@ -44,7 +44,7 @@ export class FolderFiles implements LayoutFiles {
     }
   }
 
-  /** @see LayoutFiles.close */
+  /** What {@linkcode LayoutFiles} says of `close`. */
   close(): void {
     for (const file of this.#files.values()) file.close();
   }
@@ -69,7 +69,7 @@ export class ArchiveFiles implements LayoutFiles {
     }
   }
 
-  /** @see LayoutFiles.find */
+  /** What {@linkcode LayoutFiles} says of `find`. */
   find(name: string, expectedBytes: number): FilePart {
     const part = this.member(name);
     if (part.sizeBytes === expectedBytes) return part;
@@ -88,12 +88,12 @@ export class ArchiveFiles implements LayoutFiles {
     };
   }
 
-  /** @see LayoutFiles.readSmall */
+  /** What {@linkcode LayoutFiles} says of `readSmall`. */
   async readSmall(name: string, limitBytes: number): Promise<Uint8Array> {
     return await readPart(this.member(name), limitBytes);
   }
 
-  /** @see LayoutFiles.close */
+  /** What {@linkcode LayoutFiles} says of `close`. */
   close(): void {
     this.#file.close();
   }

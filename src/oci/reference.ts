@@ -3,11 +3,13 @@ import { show } from "./errors.ts";
 
 /** An image in a registry. */
 export interface DockerReference {
+  /** What tells the kinds of references apart. */
   readonly transport: "docker";
   /** `host` or `host:port`; Docker Hub is `docker.io`. */
   readonly registry: string;
   /** As requests name it: `library/ubuntu`. */
   readonly repository: string;
+  /** `latest` where the text named neither tag nor digest. */
   readonly tag?: string;
   /** Of a manifest or an index; where there is one, the tag is of no meaning. */
   readonly digest?: Digest;
@@ -15,6 +17,7 @@ export interface DockerReference {
 
 /** An image in an OCI layout: a folder (`oci`) or an uncompressed tar of one (`oci-archive`). */
 export interface LayoutReference {
+  /** What tells the kinds of references apart. */
   readonly transport: "oci" | "oci-archive";
   /** Of the folder or the tar file; holds no colon. */
   readonly path: string;
@@ -26,6 +29,7 @@ export interface LayoutReference {
 
 /** An image in a file that `docker save` wrote. */
 export interface DockerArchiveReference {
+  /** What tells the kinds of references apart. */
   readonly transport: "docker-archive";
   /** Of the tar file; holds no colon. */
   readonly path: string;

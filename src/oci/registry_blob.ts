@@ -32,7 +32,7 @@ export class RegistryBlob implements RangeSource {
     this.#context = context;
   }
 
-  /** @see RangeSource.readRange */
+  /** What {@linkcode RangeSource} says of `readRange`. */
   async readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     checkRange(range, this.sizeBytes);
     const bytes = new Uint8Array(range.endExclusive - range.offset);
@@ -57,7 +57,7 @@ export class RegistryBlob implements RangeSource {
     }, signal);
   }
 
-  /** @see RangeSource.stream */
+  /** What {@linkcode RangeSource} says of `stream`. */
   async *stream({ offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {}): AsyncGenerator<
     Uint8Array<ArrayBuffer>
   > {

@@ -31,23 +31,23 @@ export class RegistrySource implements ImageSource {
     this.description = this.#client.name;
   }
 
-  /** @see ImageSource.root */
+  /** What {@linkcode ImageSource} says of `root`. */
   root(): Promise<ImageDocument> {
     return this.#document(this.#reference.digest ?? this.#reference.tag ?? "latest", undefined);
   }
 
-  /** @see ImageSource.document */
+  /** What {@linkcode ImageSource} says of `document`. */
   document(descriptor: Descriptor): Promise<ImageDocument> {
     return this.#document(descriptor.digest, descriptor);
   }
 
-  /** @see ImageSource.config */
+  /** What {@linkcode ImageSource} says of `config`. */
   async config({ digest, sizeBytes }: Descriptor): Promise<Uint8Array> {
     return await new RegistryBlob({ client: this.#client, warnedHosts: new Set() }, { digest, sizeBytes })
       .readRange({ offset: 0, endExclusive: sizeBytes });
   }
 
-  /** @see ImageSource.pinned */
+  /** What {@linkcode ImageSource} says of `pinned`. */
   pinned(manifestDigest: Digest): DockerReference {
     const { registry, repository } = this.#reference;
     return { transport: "docker", registry, repository, digest: manifestDigest };

@@ -5,6 +5,7 @@ import type { LayerDescriptor } from "./descriptor.ts";
 export interface SourceOptions {
   /** Use plain http for the registry. Without it, only a registry on this machine may fall back to it. */
   readonly plainHttp?: boolean;
+  /** Told of retries and oddities; never of a secret. */
   readonly log: Logger;
   /** Ends everything that the source does, for all its life. */
   readonly signal?: AbortSignal;
@@ -12,6 +13,7 @@ export interface SourceOptions {
   readonly fetch?: typeof fetch;
   /** Docker's config.json; see `readLogin` for the default. */
   readonly dockerConfigPath?: string;
+  /** How often and how patiently failed requests are sent again. */
   readonly retry?: RetryPolicy;
   /** The longest wait for an answer, and for each next piece of it. Default 30,000. */
   readonly requestTimeoutMs?: number;

@@ -139,6 +139,8 @@ Deno.test("of several images the tag decides", () =>
     const second = await resolve(`docker-archive:${path}:a:2`);
     assertBytes((await layerBytes(second))[0]!, noise(10, 2));
     assert.equal((await resolve(`docker-archive:${path}:quay.io/b/c:3`)).configDigest, second.configDigest);
+    const twice = await writeArchive(folder, [1, 2].map((seed) => ({ layers: [noise(10, seed)], tags: ["a:1"] })));
+    assert.equal((await resolve(`docker-archive:${twice}:a:1`)).configDigest, second.configDigest);
     const listed =
       /means one of 2 images: add a :NAME:TAG; there are docker\.io\/library\/a:1, docker\.io\/library\/a:2, quay/;
     await refused(`docker-archive:${path}`, "usage", listed);

@@ -51,6 +51,8 @@ export interface FakeRegistry {
   handler: ((request: Request, url: URL) => Response | Promise<Response> | undefined) | undefined;
   addBlob(bytes: Uint8Array<ArrayBuffer>): string;
   addManifest(value: unknown, mediaType: string, tag?: string): string;
+  /** Waits so long, or until the registry is stopped: handlers leave no timers behind. */
+  pause(delayMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -84,6 +86,7 @@ export function startFakeRegistry({ hostname = "127.0.0.1" }: { hostname?: strin
       if (tag !== undefined) this.manifests.set(tag, { bytes, mediaType });
       return digest;
     },
+    pause: (delayMs) => pause(delayMs, releases),
     async stop() {
       for (const release of releases) release();
       stopper.abort();
@@ -158,15 +161,7 @@ function body(
     const stream = new ReadableStream({
       async pull(controller) {
         // The pause lets the first bytes reach the client before the connection breaks.
-        if (sent) {
-          await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, 20);
-            releases.add(() => {
-              clearTimeout(timer);
-              resolve();
-            });
-          });
-        }
+        if (sent) await pause(20, releases);
         // Ending before Content-Length makes the server break the connection.
         if (sent || fault.afterBytes === 0) {
           try {
@@ -209,6 +204,16 @@ function body(
     return new Response(stream, { status, headers });
   }
   return new Response(bytes, { status, headers: full });
+}
+
+function pause(delayMs: number, releases: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, delayMs);
+    releases.add(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }
 
 function notFound(code: string): Response {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ErrorCode, verifyDigest } from "../../src/base/mod.ts";
+import { type ErrorCode, type RangeSource, verifyDigest } from "../../src/base/mod.ts";
 import {
   formatImageReference,
   type Image,
@@ -27,9 +27,11 @@ async function refused(text: string, code: ErrorCode, pattern: RegExp): Promise<
 async function readLayers(text: string): Promise<Image> {
   const image = await resolve(text);
   const blobs = await openBlobStore(image.pinnedReference, quickOptions());
+  const read: RangeSource[] = [];
   try {
     for (const layer of image.layers) {
       const blob = blobs.layer(layer);
+      read.push(blob);
       const bytes = await collect(blob);
       verifyDigest(bytes, layer.digest, "layer");
       const middle = { offset: Math.floor(bytes.length / 3), endExclusive: bytes.length - 1 };
@@ -38,6 +40,7 @@ async function readLayers(text: string): Promise<Image> {
   } finally {
     blobs.close();
   }
+  for (const blob of read) await failure(() => blob.readRange({ offset: 0, endExclusive: 1 }), "aborted");
   return image;
 }
 

@@ -67,6 +67,7 @@ Deno.test("a 200 to a range request never corrupts: the part is taken out of it,
 
 const WRONG_RANGES = [
   "bytes 71-80/300000",
+  "bytes 69-79/300000",
   "bytes 70-78/300000",
   "bytes 70-79/300001",
   "bytes 70-79/*",
@@ -253,12 +254,66 @@ Deno.test("aborting ends a read, a stream and a wait at once, with the signal's 
   }, { requestTimeoutMs: 20_000, retry: { attempts: 3, firstDelayMs: 10, maxDelayMs: 30_000 } }));
 
 Deno.test("leaving a stream early gives up the transfer", () =>
-  withBlob(async ({ blob }) => {
+  withBlob(async ({ registry, blob }) => {
+    const gone = Promise.withResolvers<string>();
+    registry.handler = () =>
+      new Response(
+        new ReadableStream({
+          pull: async (controller) => {
+            controller.enqueue(new Uint8Array(1000));
+            await registry.pause(5);
+          },
+          cancel: () => gone.resolve("given up"),
+        }),
+      );
     for await (const piece of blob.stream()) {
       assert(piece.length > 0);
       break;
     }
+    const timer = setTimeout(() => gone.resolve("still read after 300 ms"), 300);
+    assert.equal(await gone.promise, "given up");
+    clearTimeout(timer);
   }));
+
+Deno.test("nothing is kept of an answer that turns out to be too long", () =>
+  withBlob(async ({ registry, blob }) => {
+    registry.handler = () => {
+      if (registry.seen.length > 1) return undefined;
+      const garbage = [new Uint8Array(5000), new Uint8Array(5000)];
+      const stream = new ReadableStream({
+        async pull(controller) {
+          const piece = garbage.pop();
+          if (piece === undefined) return controller.close();
+          controller.enqueue(piece);
+          // So that they arrive as two pieces.
+          await registry.pause(20);
+        },
+      });
+      return new Response(stream, { status: 206, headers: { "content-range": "bytes 100-7099/300000" } });
+    };
+    assertBytes(await blob.readRange({ offset: 100, endExclusive: 7100 }), BYTES.slice(100, 7100));
+    assert.deepEqual(registry.seen.map(({ range }) => range), ["bytes=100-7099", "bytes=100-7099"]);
+  }));
+
+Deno.test("a 401 of the storage that a registry redirects to starts no login", async () => {
+  const storage = startFakeRegistry();
+  try {
+    await withBlob(async ({ registry, blob }) => {
+      storage.handler = () => {
+        const headers = { "www-authenticate": `Bearer realm="${storage.origin}/token"` };
+        return new Response("", { status: 401, headers });
+      };
+      registry.always = { kind: "redirect", location: `${storage.origin}/x` };
+      await failure(() => blob.readRange({ offset: 0, endExclusive: 5 }), "denied");
+      assert.deepEqual(storage.seen.map(({ path }) => path), ["/x"]);
+    }, (registry) => {
+      const auths = { [registry.host]: { auth: btoa("user:password") } };
+      return { dockerConfigPath: writeTemporary(JSON.stringify({ auths })) };
+    });
+  } finally {
+    await storage.stop();
+  }
+});
 
 Deno.test("a hundred ranges at once", () =>
   withBlob(async ({ blob }) => {
