@@ -115,7 +115,16 @@ async function scanLayers(
   // The first failure stops the others; it is the one to tell of.
   if (stop.signal.aborted) throw stop.signal.reason;
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
-  return layers.map((layer) => scans.get(layer.digest)!);
+  return layers.map((layer, number) => {
+    const scan = scans.get(layer.digest)!;
+    // Two mentions of one blob have one digest, but may differ in the rest.
+    checkScan(layer, scan, layerName(layer, number));
+    return scan;
+  });
+}
+
+function layerName(layer: LayerDescriptor, number: number): string {
+  return `layer ${number} (${layer.digest})`;
 }
 
 async function scanLayer(
@@ -125,7 +134,7 @@ async function scanLayer(
   blobs: BlobStore,
   options: IndexImageOptions,
 ): Promise<LayerScan> {
-  const name = `layer ${number} (${layer.digest})`;
+  const name = layerName(layer, number);
   const digester = new Digester(digestAlgorithm(layer.digest));
   let compressedBytes = 0;
   let plainBytes = 0;
@@ -152,7 +161,8 @@ async function scanLayer(
       onPlain: (bytes) => plainBytes = bytes,
     });
     plainBytes = scan.plainBytes;
-    checkLayer(layer, scan, { name, actualDigest: digester.digest() });
+    checkDigest(layer, scan, { name, actualDigest: digester.digest() });
+    checkScan(layer, scan, name);
     logCheckpoints(name, scan, options.log);
     report(true);
     return scan;
@@ -161,7 +171,7 @@ async function scanLayer(
   }
 }
 
-function checkLayer(
+function checkDigest(
   layer: LayerDescriptor,
   scan: LayerScan,
   { name, actualDigest }: { name: string; actualDigest: string },
@@ -171,6 +181,9 @@ function checkLayer(
   if (digestKnown && actualDigest !== layer.digest) {
     throw new DigestMismatchError(name, { digest: layer.digest, actual: actualDigest });
   }
+}
+
+function checkScan(layer: LayerDescriptor, scan: LayerScan, name: string): void {
   if (scan.compressedBytes !== layer.sizeBytes) {
     throw new CorruptError({ subject: name, field: "size", actual: scan.compressedBytes, expected: layer.sizeBytes });
   }
