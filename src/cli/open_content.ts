@@ -2,8 +2,7 @@ import { ClipError, type Logger, UsageError } from "../base/mod.ts";
 import { type Archive, openArchive } from "../archive/mod.ts";
 import { diskSpanCache } from "../cache/mod.ts";
 import { Content } from "../content/mod.ts";
-import { FileRangeSource, LazyFile } from "../oci/file_range_source.ts";
-import { openBlobStore, parseImageReference } from "../oci/mod.ts";
+import { FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
 import type { Io } from "./io.ts";
 
 /** Opens the archive in a file. @throws {ClipError} naming the file. */
