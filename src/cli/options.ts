@@ -1,9 +1,11 @@
 /** Options that several commands share, and the types of values that are clip's own. */
 import { object } from "@optique/core/constructs";
-import { message } from "@optique/core/message";
+import { type Message, message, text } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
-import { flag, option } from "@optique/core/primitives";
-import { choice, string, type ValueParser } from "@optique/core/valueparser";
+import { argument, flag, option } from "@optique/core/primitives";
+import type { NonEmptyString } from "@optique/core/nonempty";
+import type { Parser } from "@optique/core/parser";
+import { choice, string, type ValueParser, type ValueParserResult } from "@optique/core/valueparser";
 import { ClipError, LOG_LEVELS, parseSize } from "../base/mod.ts";
 
 /** A value that one of clip's own functions reads; its ClipError becomes the parser's message. */
@@ -32,6 +34,15 @@ export function valueOf<Value>(
 /** A size such as `512KiB`. */
 export function size(metavar = "SIZE"): ValueParser<"sync", number> {
   return valueOf(metavar, 0, parseSize, String);
+}
+
+/** An argument that has to be there; where it is not, the error says which. */
+export function requiredArgument(
+  metavar: NonEmptyString,
+  description: Message,
+): Parser<"sync", string, ValueParserResult<string> | undefined> {
+  const missing: Message = [text(`${metavar} is missing.`)];
+  return argument(string({ metavar }), { description, errors: { endOfInput: missing } });
 }
 
 /** What is logged, and how. */

@@ -2,6 +2,7 @@ import { findSimilar } from "@optique/core/suggestion";
 import { object } from "@optique/core/constructs";
 import { runParserSync } from "@optique/core/facade";
 import { type Message, text } from "@optique/core/message";
+import type { Usage } from "@optique/core/usage";
 import { ClipError, createLogger, messageOf } from "../base/mod.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
@@ -83,7 +84,8 @@ async function runCommand(
   io: Io,
   debug: boolean,
 ): Promise<number> {
-  const parser = object({ command: command.parser, log: logOptions });
+  const missing: Message = [text(`${firstArgument(command.parser.usage)} is missing.`)];
+  const parser = object({ command: command.parser, log: logOptions }, { errors: { endOfInput: missing } });
   let options;
   try {
     options = runParserSync(parser, `clip ${name}`, args, {
@@ -118,6 +120,12 @@ async function runCommand(
   const logging = { ...options.log, logLevel: level };
   const status = await command.run(options.command, { io, log, writeLog, logging });
   return status ?? ExitStatus.done;
+}
+
+/** The argument that is missed first. Every command that can miss one begins with one. */
+function firstArgument(usage: Usage): string {
+  for (const term of usage) if (term.type === "argument") return term.metavar;
+  return "an argument";
 }
 
 /** Where log lines go. @throws {ClipError} when the file cannot be opened. */

@@ -1,13 +1,11 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple } from "@optique/core/modifiers";
-import { argument } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { ClipError, MIB, utf8ToByteString } from "../../base/mod.ts";
 import { S_IFREG } from "../../archive/mod.ts";
 import { defineCommand } from "../command.ts";
 import { noSuchPath, openArchiveFile, openContent } from "../open_content.ts";
-import { contentOptions, registryOptions } from "../options.ts";
+import { contentOptions, registryOptions, requiredArgument } from "../options.ts";
 
 /** `clip cat` */
 export const cat = defineCommand({
@@ -16,8 +14,11 @@ export const cat = defineCommand({
 followed inside the image.`,
   examples: ["clip cat ubuntu.clip /etc/os-release", "clip cat ubuntu.clip /etc/passwd /etc/group"],
   parser: object({
-    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
-    paths: multiple(argument(string({ metavar: "PATH" }), { description: message`In the image.` }), { min: 1 }),
+    file: requiredArgument("FILE.clip", message`What clip index wrote.`),
+    paths: multiple(requiredArgument("PATH", message`In the image.`), {
+      min: 1,
+      errors: { tooFew: message`PATH is missing.` },
+    }),
     content: contentOptions,
     registry: registryOptions,
   }),

@@ -1,7 +1,7 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { map, optional, withDefault } from "@optique/core/modifiers";
-import { argument, option } from "@optique/core/primitives";
+import { option } from "@optique/core/primitives";
 import { choice, integer, string } from "@optique/core/valueparser";
 import {
   ClipError,
@@ -25,7 +25,7 @@ import {
   resolveImage,
 } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
-import { registryOptions, valueOf } from "../options.ts";
+import { registryOptions, requiredArgument, valueOf } from "../options.ts";
 import { createProgress, PROGRESS_MODES } from "../progress.ts";
 
 /** Spacing of checkpoints in MiB that suits a use. */
@@ -54,7 +54,7 @@ nothing is stored and nothing is converted. The .clip file is all that a mount n
     "clip index oci:./layout:latest --use-case fast-read -o app.clip",
   ],
   parser: object({
-    image: argument(string({ metavar: "IMAGE" }), { description: message`What to index.` }),
+    image: requiredArgument("IMAGE", message`What to index.`),
     indexing: object("Indexing", {
       output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
         description: message`Where to write; default the image's name, its tag and .clip.`,

@@ -1,13 +1,13 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
-import { argument, flag } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { flag } from "@optique/core/primitives";
 import { formatBytes } from "../../base/mod.ts";
 import { type Archive, S_IFREG, SECTION_NAMES } from "../../archive/mod.ts";
 import { CheckpointKind } from "../../codec/mod.ts";
 import { defineCommand } from "../command.ts";
 import { openArchiveFile } from "../open_content.ts";
+import { requiredArgument } from "../options.ts";
 
 /** `clip inspect` */
 export const inspect = defineCommand({
@@ -16,7 +16,7 @@ export const inspect = defineCommand({
 index takes. --json adds the image's config.`,
   examples: ["clip inspect ubuntu.clip", "clip inspect --json ubuntu.clip | jq .layers"],
   parser: object({
-    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
+    file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     json: withDefault(flag("--json", { description: message`As JSON.` }), false),
   }),
   async run({ file, json }, { io }) {

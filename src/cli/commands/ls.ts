@@ -9,6 +9,7 @@ import { defineCommand } from "../command.ts";
 import { describeNode, longLine } from "../describe_node.ts";
 import type { Io } from "../io.ts";
 import { noSuchPath, openArchiveFile } from "../open_content.ts";
+import { requiredArgument } from "../options.ts";
 
 /** `clip ls` */
 export const ls = defineCommand({
@@ -18,7 +19,7 @@ export const ls = defineCommand({
 are not UTF-8 are shown as \\xNN.`,
   examples: ["clip ls ubuntu.clip /etc", "clip ls -lR ubuntu.clip", "clip ls --json -R ubuntu.clip /usr/bin"],
   parser: object({
-    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
+    file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     path: withDefault(argument(string({ metavar: "PATH" }), { description: message`In the image; default /.` }), "/"),
     long: withDefault(flag("-l", { description: message`Mode, links, owner, size and time of each.` }), false),
     recursive: withDefault(flag("-R", "--recursive", { description: message`All below it as well.` }), false),

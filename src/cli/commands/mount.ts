@@ -1,14 +1,13 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
-import { argument, flag } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { flag } from "@optique/core/primitives";
 import { mountArchive } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
 import type { CommandContext } from "../io.ts";
 import { openArchiveFile, openContent } from "../open_content.ts";
-import { contentOptions, registryOptions } from "../options.ts";
+import { contentOptions, registryOptions, requiredArgument } from "../options.ts";
 
 /** `clip mount` */
 export const mount = defineCommand({
@@ -21,8 +20,8 @@ server was killed is replaced.`,
     "clip mount --daemon ubuntu.clip /mnt && ls /mnt && clip unmount /mnt",
   ],
   parser: object({
-    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
-    directory: argument(string({ metavar: "DIR" }), { description: message`An existing directory.` }),
+    file: requiredArgument("FILE.clip", message`What clip index wrote.`),
+    directory: requiredArgument("DIR", message`An existing directory.`),
     mounting: object("Mounting", {
       daemon: withDefault(
         flag("--daemon", { description: message`Return once the mount answers; it is served in the background.` }),

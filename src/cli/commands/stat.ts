@@ -1,12 +1,12 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
-import { argument, flag } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { flag } from "@optique/core/primitives";
 import { utf8ToByteString } from "../../base/mod.ts";
 import { defineCommand } from "../command.ts";
 import { describeNode, modeString } from "../describe_node.ts";
 import { noSuchPath, openArchiveFile } from "../open_content.ts";
+import { requiredArgument } from "../options.ts";
 
 /** `clip stat` */
 export const stat = defineCommand({
@@ -16,8 +16,8 @@ export const stat = defineCommand({
 is told of itself; end PATH with / to follow it.`,
   examples: ["clip stat ubuntu.clip /usr/bin/passwd", "clip stat --json ubuntu.clip /etc/os-release"],
   parser: object({
-    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
-    path: argument(string({ metavar: "PATH" }), { description: message`In the image.` }),
+    file: requiredArgument("FILE.clip", message`What clip index wrote.`),
+    path: requiredArgument("PATH", message`In the image.`),
     json: withDefault(flag("--json", { description: message`As JSON.` }), false),
   }),
   async run({ file, path, json }, { io }) {

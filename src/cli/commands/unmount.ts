@@ -1,10 +1,10 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
-import { argument, flag } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { flag } from "@optique/core/primitives";
 import { unmountFuse } from "../../fuse/mod.ts";
 import { defineCommand } from "../command.ts";
+import { requiredArgument } from "../options.ts";
 
 /** `clip unmount` */
 export const unmount = defineCommand({
@@ -13,7 +13,7 @@ export const unmount = defineCommand({
     message`The process that serves the mount ends by itself. A mount whose server was killed is taken away too.`,
   examples: ["clip unmount /mnt", "clip unmount --lazy /mnt"],
   parser: object({
-    directory: argument(string({ metavar: "DIR" }), { description: message`Where the image is mounted.` }),
+    directory: requiredArgument("DIR", message`Where the image is mounted.`),
     lazy: withDefault(
       flag("-l", "--lazy", {
         description: message`Even if it is in use: out of sight now, gone with its last open file.`,

@@ -1,14 +1,13 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
-import { argument, flag } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { flag } from "@optique/core/primitives";
 import { formatBytes } from "../../base/mod.ts";
 import { verifyLayers } from "../../content/mod.ts";
 import { openBlobStore, parseImageReference } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
 import { openArchiveFile } from "../open_content.ts";
-import { registryOptions, sourceOption } from "../options.ts";
+import { registryOptions, requiredArgument, sourceOption } from "../options.ts";
 
 /** `clip verify` */
 export const verify = defineCommand({
@@ -18,7 +17,7 @@ export const verify = defineCommand({
 named. With --layers it also fetches every layer, decodes every span from its own checkpoint and compares the digest.`,
   examples: ["clip verify ubuntu.clip", "clip verify --layers ubuntu.clip"],
   parser: object({
-    file: argument(string({ metavar: "FILE.clip" }), { description: message`What clip index wrote.` }),
+    file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     layers: withDefault(flag("--layers", { description: message`Every span against the source as well.` }), false),
     source: sourceOption,
     registry: registryOptions,
