@@ -40,7 +40,7 @@ export interface ContentOptions {
   /** False: ignore checkpoints, inflate whole layers. */
   readonly useCheckpoints: boolean;
   readonly log: Logger;
-  /** A fetch of one run that takes longer is given up; whole layers have no such bound. Default 60,000. */
+  /** A fetch of one run that takes longer is given up; whole layers have no such bound. Default 30,000. */
   readonly deadlineMs?: number;
 }
 
@@ -221,7 +221,7 @@ export class Content {
   async #decode(run: Run, onSpan: (span: number, bytes: Uint8Array) => void): Promise<void> {
     const { layers } = this.archive;
     const oneSpan = run.endSpan - run.firstSpan === 1;
-    const deadline = oneSpan ? AbortSignal.timeout(this.#options.deadlineMs ?? 60_000) : undefined;
+    const deadline = oneSpan ? AbortSignal.timeout(this.#options.deadlineMs ?? 30_000) : undefined;
     const source = this.#options.blob(run.layer);
     const started = performance.now();
     await decodeRun(this.archive, run, source, {
