@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache";
 import {
   ClipError,
   displayByteString,
+  formatDuration,
   type Logger,
   messageOf,
   MIB,
@@ -15,6 +16,7 @@ import type { LayerCache, SpanCache } from "../cache/mod.ts";
 import { type ContentCounters, newCounters } from "./counters.ts";
 import { planRead, planRun, type Run } from "./read_plan.ts";
 import { decodeRun } from "./run_decoder.ts";
+import { RunFlight } from "./run_flight.ts";
 
 /** States of a span, in the array that the serving threads share. */
 export const SpanState = { unknown: 0, verified: 1 } as const;
@@ -67,6 +69,7 @@ export class Content {
   #restUntil = new Map<number, { time: number; error: unknown }>();
   #wholeLayerUntil = new Map<number, number>();
   #toldOfCacheFailure = false;
+  #isClosed = false;
   #toldOfWholeLayers = new Set<number>();
 
   /** Opens nothing yet: caches are opened as layers are read. */
@@ -174,16 +177,24 @@ export class Content {
           this.#log.warn(`fetching again: ${messageOf(error)}`, { layer, span: span - layers.firstSpan[layer]! });
           continue;
         }
-        if (run.checkpoint === layers.firstCheckpoint[layer]! || !this.#mayInflateAll(layer)) throw error;
+        if (run.checkpoint === layers.firstCheckpoint[layer]!) throw error;
+        const whole = planRun(layers, layer, span, true);
+        if (!this.#mayInflate(whole)) {
+          const bytes = this.#fromCache(layer, span);
+          if (bytes === undefined) throw error;
+          return bytes;
+        }
         this.#tellOfWholeLayer(layer, `a checkpoint is unusable (${messageOf(error)})`);
-        return await this.#fromRun(planRun(layers, layer, span, true), span);
+        return await this.#fromRun(whole, span);
       }
     }
   }
 
-  #mayInflateAll(layer: number): boolean {
-    if ((this.#wholeLayerUntil.get(layer) ?? 0) > Date.now()) return false;
-    this.#wholeLayerUntil.set(layer, Date.now() + WHOLE_LAYER_REST_MS);
+  /** Whether a whole layer may be inflated: now and then, and joined whenever it is under way. */
+  #mayInflate(whole: Run): boolean {
+    if (this.#runs.has(this.#runKey(whole))) return true;
+    if ((this.#wholeLayerUntil.get(whole.layer) ?? 0) > Date.now()) return false;
+    this.#wholeLayerUntil.set(whole.layer, Date.now() + WHOLE_LAYER_REST_MS);
     return true;
   }
 
@@ -198,8 +209,8 @@ export class Content {
     for (;;) {
       const flight = this.#runFlight(run);
       if (!flight.hasPassed(span)) return await flight.span(span);
-      // It went by before anybody asked for it: the cache has it, unless that has failed.
-      const bytes = this.#fromCache(run.layer, span);
+      // It went by before anybody asked for it.
+      const bytes = this.#recent.get(span) ?? this.#fromCache(run.layer, span);
       if (bytes !== undefined) return bytes;
       await flight.ended;
     }
@@ -207,21 +218,25 @@ export class Content {
 
   /** The run under way from that checkpoint, or a new one. */
   #runFlight(run: Run): RunFlight {
-    // A whole-layer run and the run from the first checkpoint share the checkpoint, but not the extent.
-    const key = run.checkpoint * 2 + (run.endSpan === this.archive.layers.firstSpan[run.layer + 1] ? 1 : 0);
+    const key = this.#runKey(run);
     let flight = this.#runs.get(key);
     if (flight === undefined) {
-      flight = new RunFlight((onSpan) => this.#decode(run, onSpan));
+      flight = new RunFlight((onSpan) => this.#decode(run, onSpan), () => this.#runs.delete(key));
       this.#runs.set(key, flight);
-      flight.ended.then(() => this.#runs.delete(key));
     }
     return flight;
+  }
+
+  /** A whole-layer run and the run from the first checkpoint share the checkpoint, but not the extent. */
+  #runKey(run: Run): number {
+    return run.checkpoint * 2 + (run.endSpan === this.archive.layers.firstSpan[run.layer + 1] ? 1 : 0);
   }
 
   async #decode(run: Run, onSpan: (span: number, bytes: Uint8Array) => void): Promise<void> {
     const { layers } = this.archive;
     const oneSpan = run.endSpan - run.firstSpan === 1;
-    const deadline = oneSpan ? AbortSignal.timeout(this.#options.deadlineMs ?? 30_000) : undefined;
+    const deadlineMs = this.#options.deadlineMs ?? 30_000;
+    const deadline = oneSpan ? AbortSignal.timeout(deadlineMs) : undefined;
     const source = this.#options.blob(run.layer);
     const started = performance.now();
     await decodeRun(this.archive, run, source, {
@@ -240,10 +255,14 @@ export class Content {
       onSpan: (span, bytes) => {
         this.counters.decodedSpans++;
         this.counters.decodedBytes += bytes.length;
-        this.#store(run.layer, span, bytes);
+        // What no cache holds is at least kept for those who read on.
+        if (!this.#store(run.layer, span, bytes)) this.#recent.set(span, bytes);
         onSpan(span, bytes);
       },
-    }, deadline);
+    }, deadline).catch((error) => {
+      if (deadline === undefined || error !== deadline.reason) throw error;
+      throw new ClipError("network", `${source.description}: no answer within ${formatDuration(deadlineMs)}`);
+    });
     const durationMs = Math.round(performance.now() - started);
     this.#log.debug("fetched", {
       layer: run.layer,
@@ -252,20 +271,24 @@ export class Content {
     });
   }
 
-  #store(layer: number, span: number, bytes: Uint8Array): void {
+  /** Whether the cache has it now. */
+  #store(layer: number, span: number, bytes: Uint8Array): boolean {
     const { layers } = this.archive;
     const cache = this.layerCache(layer);
-    if (cache === undefined) return;
+    if (cache === undefined) return false;
     try {
       cache.write(span - layers.firstSpan[layer]!, layers.spanOffsets[span]!, bytes);
       this.spanStates[span] = SpanState.verified;
+      return true;
     } catch (error) {
       this.#tellOfCacheFailure(error);
+      return false;
     }
   }
 
   /** The cache of a layer; undefined where it cannot be used (which is logged once): reads then go on without it. */
   layerCache(layer: number): LayerCache | undefined {
+    if (this.#isClosed) return undefined;
     const { image, layers } = this.archive;
     const info = image.layers[layer]!;
     try {
@@ -293,8 +316,9 @@ export class Content {
     this.#log.warn(`going on without the cache where it fails: ${messageOf(error)}`);
   }
 
-  /** Closes the caches. Reads under way may fail. */
+  /** Closes the caches. Reads under way go on without them, or fail. */
   close(): void {
+    this.#isClosed = true;
     for (const cache of this.#caches) cache?.close();
     this.#caches.fill(undefined);
   }
@@ -303,34 +327,4 @@ export class Content {
 /** The source answered, but with bytes that are not the layer's: fetching again or decoding from elsewhere may help. */
 function isContentError(error: unknown): boolean {
   return error instanceof ClipError && (error.code === "corrupt" || error.code === "digest_mismatch");
-}
-
-/** A run being decoded, and those who wait for one of its spans: each is answered as soon as its span has passed. */
-class RunFlight {
-  /** Resolves when the run is over, whatever came of it. */
-  readonly ended: Promise<void>;
-  #passed = new Set<number>();
-  #waiters = new Map<number, PromiseWithResolvers<Uint8Array>>();
-
-  constructor(decode: (onSpan: (span: number, bytes: Uint8Array) => void) => Promise<void>) {
-    this.ended = decode((span, bytes) => {
-      this.#passed.add(span);
-      this.#waiters.get(span)?.resolve(bytes);
-      this.#waiters.delete(span);
-    }).catch((error) => {
-      for (const waiter of this.#waiters.values()) waiter.reject(error);
-    });
-  }
-
-  /** Whether the span went by already. */
-  hasPassed(span: number): boolean {
-    return this.#passed.has(span);
-  }
-
-  /** A span that has not passed yet. Rejects with what ends the run before it. */
-  span(span: number): Promise<Uint8Array> {
-    let waiter = this.#waiters.get(span);
-    if (waiter === undefined) this.#waiters.set(span, waiter = Promise.withResolvers());
-    return waiter.promise;
-  }
 }

@@ -1,11 +1,17 @@
 import { Buffer } from "node:buffer";
-import { CorruptError, DigestMismatchError, MIB, type RangeSource, sha256Bytes } from "../base/mod.ts";
+import { setImmediate } from "node:timers";
+import { CorruptError, DigestMismatchError, KIB, MIB, type RangeSource, sha256Bytes } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
-import { codecByName } from "../codec/mod.ts";
+import { codecByName, type Decoder } from "../codec/mod.ts";
 import type { Run } from "./read_plan.ts";
 
 /** Runs of more compressed bytes than this are streamed; shorter ones are one request for one range. */
 const STREAM_FROM_BYTES = 16 * MIB;
+/**
+ * Of a run of several spans, so many compressed bytes are decoded at a time. Zeros deflate 1,000 : 1, so that even this
+ * may take a tenth of a second.
+ */
+const SLICE_BYTES = 64 * KIB;
 
 /** What happens on the way. */
 export interface RunEvents {
@@ -38,10 +44,10 @@ export async function decodeRun(
   const endExclusive = run.compressedEndExclusive;
   events.onRequest(endExclusive - offset);
   if (endExclusive - offset <= STREAM_FROM_BYTES) {
-    if (decoder.push(await source.readRange({ offset, endExclusive }, signal))) return spans.finish();
+    if (await pushAll(decoder, await source.readRange({ offset, endExclusive }, signal), spans)) return spans.finish();
   } else {
     for await (const piece of source.stream({ offset, ...(signal === undefined ? {} : { signal }) })) {
-      if (decoder.push(piece)) return spans.finish();
+      if (await pushAll(decoder, piece, spans)) return spans.finish();
     }
   }
   throw new CorruptError({
@@ -52,6 +58,20 @@ export async function decodeRun(
     actual: `${spans.plainBytes} bytes`,
     expected: `${run.plainBytes} bytes`,
   });
+}
+
+/**
+ * Pushes `bytes`; whether the run is complete. Where spans are left after one has been completed, others have a turn:
+ * the one who waited for that span is answered before the run ends, and so is everybody else.
+ */
+async function pushAll(decoder: Decoder, bytes: Uint8Array, spans: SpanAssembler): Promise<boolean> {
+  if (spans.left === 1) return decoder.push(bytes);
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    const left = spans.left;
+    if (decoder.push(bytes.subarray(at, at + SLICE_BYTES))) return true;
+    if (spans.left < left) await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return false;
 }
 
 /** Cuts decoded bytes into spans and verifies each. */
@@ -88,6 +108,11 @@ class SpanAssembler {
       at += take;
       if (this.#filled === this.#buffer.length) this.#complete();
     }
+  }
+
+  /** How many spans are still to come. */
+  get left(): number {
+    return this.#run.endSpan - this.#span;
   }
 
   finish(): void {
