@@ -1,0 +1,120 @@
+/** Beginnings and ends: signals, killed servers, unmounting. */
+import assert from "node:assert/strict";
+import { LARGE_IMAGE_NEEDS, largeImage } from "./large_image.ts";
+import { writeSmallImage } from "./oci_layout.ts";
+import { runProgram } from "./programs.ts";
+import { e2eTest, isRunning, until, type Workbench } from "./workbench.ts";
+
+const NEEDS = ["/dev/fuse", "root"];
+
+async function indexSmall(bench: Workbench): Promise<string> {
+  writeSmallImage(bench.path("layout"));
+  await bench.mustClip(["index", `oci:${bench.path("layout")}:latest`, "-o", "small.clip"]);
+  return bench.path("small.clip");
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  e2eTest(`mount: ${signal} unmounts and ends with status 0`, NEEDS, async (bench) => {
+    const file = await indexSmall(bench);
+    const mountpoint = bench.directory("mnt");
+    const running = bench.spawnClip(["mount", file, mountpoint]);
+    assert.equal(await running.firstLine, `mounted ${file} on ${mountpoint}`);
+    assert.equal(await Deno.readTextFile(`${mountpoint}/etc/motd`), "hello\n");
+    running.kill(signal);
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, "");
+    assert.deepEqual(bench.mounts(), []);
+  });
+}
+
+e2eTest("mount: a signal while a file is open takes the mount out of sight", NEEDS, async (bench) => {
+  const running = bench.spawnClip(["mount", await indexSmall(bench), bench.directory("mnt")]);
+  await running.firstLine;
+  const file = await Deno.open(bench.path("mnt/numbers"));
+  running.kill("SIGTERM");
+  assert.ok(await until(() => bench.mounts().length === 0, 5000), "still mounted");
+  file.close();
+  assert.equal((await running.ended).code, 0);
+});
+
+e2eTest("index: SIGINT leaves nothing", LARGE_IMAGE_NEEDS, async (bench) => {
+  const running = bench.spawnClip(["index", "--progress", "json", await largeImage(), "-o", "large.clip"]);
+  assert.ok(await until(() => /"compressedBytes":[1-9]/.test(running.stderrSoFar()), 20_000), running.stderrSoFar());
+  const asked = performance.now();
+  running.kill("SIGINT");
+  const { code, stderr } = await running.ended;
+  assert.equal(code, 130, stderr);
+  assert.match(stderr, /\nclip: interrupted\n$/);
+  assert.ok(performance.now() - asked < 3000, "it took long to stop");
+  assert.deepEqual(bench.names(), []);
+});
+
+e2eTest("mount: a mount whose server was killed is replaced, or taken away", NEEDS, async (bench) => {
+  const file = await indexSmall(bench);
+  for (const next of ["mount", "unmount"]) {
+    const running = bench.spawnClip(["mount", file, bench.directory("mnt")]);
+    await running.firstLine;
+    running.kill("SIGKILL");
+    await running.ended;
+    if (next === "unmount") await bench.mustClip(["unmount", "mnt"]);
+    else {
+      const { log, directory, pid } = await bench.mount(file, "mnt");
+      assert.match(log(), /detaching a mount whose server is gone/);
+      assert.equal(await Deno.readTextFile(`${directory}/etc/motd`), "hello\n");
+      await bench.mustClip(["unmount", directory]);
+      assert.ok(await until(() => !isRunning(pid), 5000));
+    }
+    assert.deepEqual(bench.mounts(), []);
+  }
+});
+
+e2eTest("mount --daemon: is served from nowhere in particular, by no child of a terminal", NEEDS, async (bench) => {
+  const { pid, directory, line } = await bench.mount(await indexSmall(bench), "mnt");
+  assert.ok(line.startsWith(`mounted ${bench.path("small.clip")} on ${directory} (process ${pid}, log `), line);
+  assert.equal(await Deno.readLink(`/proc/${pid}/cwd`), "/");
+  const [, , , , group, session] = (await Deno.readTextFile(`/proc/${pid}/stat`)).replace(/\(.*\)/, "x").split(" ");
+  assert.deepEqual([group, session], [`${pid}`, `${pid}`]);
+  // The umount of util-linux does as well as clip's.
+  assert.equal((await runProgram(["umount", directory])).code, 0);
+  assert.ok(await until(() => !isRunning(pid), 5000));
+});
+
+e2eTest("mount as another user, by fusermount3", [...NEEDS, "fusermount3", "setpriv"], async (bench) => {
+  const why = await whyNoUserMounts(bench);
+  // deno-lint-ignore no-console -- a skip says why
+  if (why !== undefined) return console.log(`skip: mounts of other users: ${why}`);
+  const file = await indexSmall(bench);
+  const mountpoint = bench.directory("mnt");
+  for (const name of ["", "mnt", "cache"]) {
+    bench.directory(name);
+    await Deno.chown(bench.path(name), USER, USER);
+  }
+  const { code, stdout, stderr } = await asUser(["mount", "--daemon", file, mountpoint], bench);
+  assert.equal(code, 0, stderr);
+  const pid = Number(/process (\d+)/.exec(stdout)?.[1]);
+  assert.match(await Deno.readTextFile(`/proc/${pid}/status`), new RegExp(`^Uid:\\s+${USER}\\b`, "m"));
+  const read = await runProgram([...SETPRIV, "cat", `${mountpoint}/etc/motd`]);
+  assert.equal(read.stdout, "hello\n", read.stderr);
+  const unmount = await asUser(["unmount", mountpoint], bench);
+  assert.equal(unmount.code, 0, unmount.stderr);
+  assert.deepEqual(bench.mounts(), []);
+  assert.ok(await until(() => !isRunning(pid), 5000));
+});
+
+const USER = 65534;
+const SETPRIV = ["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--clear-groups"];
+
+async function asUser(args: string[], bench: Workbench) {
+  const { CLIP_COMMAND } = await import("./clip_process.ts");
+  const env = { CLIP_CACHE_DIR: bench.cacheDir, HOME: bench.folder };
+  return await runProgram([...SETPRIV, ...CLIP_COMMAND, ...args], { env, cwd: "/" });
+}
+
+/** Whether the user may run clip at all, and open the device. */
+async function whyNoUserMounts(bench: Workbench): Promise<string | undefined> {
+  const device = await runProgram([...SETPRIV, "sh", "-c", ": <>/dev/fuse"]);
+  const { code, stderr } = await asUser(["version"], bench);
+  if (code !== 0) return `user ${USER} cannot run clip: ${stderr.trim().split("\n")[0]}`;
+  return device.code === 0 ? undefined : `user ${USER} cannot open /dev/fuse, whose owner may`;
+}
