@@ -80,7 +80,7 @@ export class LayerTables {
   checkpoint(index: number): CheckpointRecord {
     const view = this.#checkpoints;
     const at = index * CHECKPOINT_BYTES;
-    const place = (field: string) => ({ subject: "archive", field: `checkpoints[${index}].${field}` });
+    const place = (field: string) => () => ({ subject: "archive", field: `checkpoints[${index}].${field}` });
     return {
       kind: view.getUint8(at + CHECKPOINT.kind.at),
       plainOffset: readU64(view, at + CHECKPOINT.plainOffset.at, place("plainOffset")),
@@ -176,10 +176,8 @@ export class LayerTables {
     for (let span = first; span < end; span++) {
       const at = span * SPAN_BYTES;
       const field = `spans[${span}]`;
-      const offset = readU64(this.#spans, at + SPAN.plainOffset.at, {
-        subject: "archive",
-        field: `${field}.plainOffset`,
-      });
+      const place = () => ({ subject: "archive", field: `spans[${span}].plainOffset` });
+      const offset = readU64(this.#spans, at + SPAN.plainOffset.at, place);
       if (span === first ? offset !== 0 : offset <= spanStart || offset - spanStart > MAX_SPAN_BYTES) {
         bad(`${field}.plainOffset`, offset, `above ${spanStart}, by ${MAX_SPAN_BYTES} at most`);
       }

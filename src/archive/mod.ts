@@ -1,6 +1,7 @@
 /** The `.clip` format: writing an archive, and reading one in place. */
 export * from "./encode_archive.ts";
 export { compareByteStrings } from "./encode_tree.ts";
+export { inflateInto } from "./inflate_into.ts";
 export { type CheckpointRecord, LayerTables, spanAt } from "./layer_tables.ts";
 export * from "./layout.ts";
 export * from "./model.ts";

@@ -156,7 +156,7 @@ export class Tree {
   extent(index: number): Extent {
     const at = index * EXTENT_BYTES;
     const field = (name: "fileOffset" | "plainOffset" | "lengthBytes") =>
-      readU64(this.#extents, at + EXTENT[name].at, { subject: "archive", field: `extents[${index}].${name}` });
+      readU64(this.#extents, at + EXTENT[name].at, () => ({ subject: "archive", field: `extents[${index}].${name}` }));
     return {
       fileOffset: field("fileOffset"),
       plainOffset: field("plainOffset"),
@@ -265,5 +265,5 @@ export function columnU64(
 ): number {
   const low = which === "size" ? columns.sizeLow : columns.placeLow;
   const high = which === "size" ? columns.sizeHigh : columns.placeHigh;
-  return joinU64(low[inode]!, high[inode]!, { subject: "archive", field: `inodes[${inode}].${which}` });
+  return joinU64(low[inode]!, high[inode]!, () => ({ subject: "archive", field: `inodes[${inode}].${which}` }));
 }

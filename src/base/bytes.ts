@@ -13,14 +13,20 @@ export type ByteString = string;
 
 const TWO_32 = 2 ** 32;
 
+/** Where a number was read, for the error; a function where making the text would cost more than the reading. */
+export type NumberPlace =
+  | Omit<CorruptDetails, "expected" | "actual">
+  | (() => Omit<CorruptDetails, "expected" | "actual">);
+
 /**
  * The number whose low and high 32 bits are `low` and `high` (both unsigned).
  * @throws {CorruptError} when it exceeds 2^53−1; `place` says where it was read.
  */
-export function joinU64(low: number, high: number, place: Omit<CorruptDetails, "expected" | "actual">): number {
+export function joinU64(low: number, high: number, place: NumberPlace): number {
   if (high > 0x1fffff) {
     const actual = `${(BigInt(high) << 32n) | BigInt(low)}`;
-    throw new CorruptError({ ...place, actual, expected: "at most 9007199254740991" });
+    const details = typeof place === "function" ? place() : place;
+    throw new CorruptError({ ...details, actual, expected: "at most 9007199254740991" });
   }
   return high * TWO_32 + low;
 }
@@ -39,7 +45,7 @@ export function highU32(value: number): number {
 export function readU64(
   view: DataView,
   at: number,
-  place: Omit<CorruptDetails, "expected" | "actual">,
+  place: NumberPlace,
 ): number {
   return joinU64(view.getUint32(at, true), view.getUint32(at + 4, true), place);
 }

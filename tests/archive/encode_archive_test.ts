@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { INODE_COLUMNS, type TreeNode } from "../../src/archive/mod.ts";
+import { anyTree, archiveBytes, contents, sampleArchive, sampleLayers, sampleTree } from "./model_builder.ts";
+import { sectionsOf } from "./signed.ts";
+
+/** A copy of the tree, hard links kept, with every Map filled in the opposite order. */
+function reversed(root: TreeNode): TreeNode {
+  const copies = new Map<TreeNode, TreeNode>();
+  const copy = (node: TreeNode): TreeNode => {
+    let made = copies.get(node);
+    if (made === undefined) {
+      copies.set(node, made = { ...node });
+      made.xattrs = node.xattrs === undefined ? undefined : new Map([...node.xattrs].reverse());
+      made.children = node.children === undefined
+        ? undefined
+        : new Map([...node.children].reverse().map(([name, child]) => [name, copy(child)]));
+    }
+    return made;
+  };
+  return copy(root);
+}
+
+Deno.test("equal contents give equal bytes, whatever the order in which they were put together", () => {
+  assert.deepEqual(archiveBytes(contents(reversed(sampleTree()), sampleLayers())), sampleArchive());
+  fc.assert(
+    fc.property(anyTree, (root) => {
+      assert.deepEqual(archiveBytes(contents(reversed(root))), archiveBytes(contents(root)));
+    }),
+    { numRuns: 50 },
+  );
+});
+
+Deno.test("writing leaves the contents as they are", () => {
+  const of = contents(sampleTree(), sampleLayers());
+  const before = structuredClone(of);
+  archiveBytes(of);
+  assert.deepEqual(of, before);
+});
+
+Deno.test("equal times, owners and modes cost next to nothing", () => {
+  const root = sampleTree();
+  const folder = root.children!.get("dev")!.children!;
+  for (let i = 0; i < 10_000; i++) folder.set(`node${i}`, { ...folder.get("pipe")! });
+  const archive = archiveBytes(contents(root, sampleLayers()));
+  const column = 4 * 10_000;
+  assert.ok(
+    sectionsOf(archive).inodes.length - sectionsOf(sampleArchive()).inodes.length === INODE_COLUMNS.length * column,
+  );
+  const bytesEach = (archive.length - sampleArchive().length) / 10_000;
+  assert.ok(bytesEach < 10, `${bytesEach} bytes a node, its name and number included`);
+});
