@@ -1,17 +1,21 @@
 /** What the indexing thread and a layer Worker say to each other. */
 import { ClipError, type ErrorCode } from "../base/mod.ts";
-import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import type { LayerIndexKey } from "./layer_index.ts";
 
 /** To the Worker: a layer begins, its compressed bytes (transferred), its end. */
 export type ToLayerWorker =
-  | { readonly type: "start"; readonly mediaType: string; readonly options: ScanLayerOptions }
+  | { readonly type: "start"; readonly mediaType: string; readonly key: LayerIndexKey }
   | { readonly type: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "end" };
 
-/** From the Worker: one `taken` for each `bytes`, then `done`; or `failed` at any time, after which a layer may start. */
+/**
+ * From the Worker: one `taken` for each `bytes`, then `done`; or `failed` at any time, after which a layer may start.
+ * The result travels as a layer index, whose buffer is transferred: a clone of a million entries would take the threads
+ * longer, and it is what is kept of the layer anyway.
+ */
 export type FromLayerWorker =
   | { readonly type: "taken"; readonly plainBytes: number }
-  | { readonly type: "done"; readonly scan: LayerScan }
+  | { readonly type: "done"; readonly index: Uint8Array<ArrayBuffer> }
   | { readonly type: "failed"; readonly error: PlainError };
 
 /** An error as data. */

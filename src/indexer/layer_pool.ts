@@ -1,6 +1,7 @@
 import { ClipError } from "../base/mod.ts";
 import { type FromLayerWorker, fromPlainError, type ToLayerWorker } from "./layer_messages.ts";
-import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import { decodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
+import type { LayerScan } from "./layer_scan.ts";
 
 /** Pieces under way to a Worker before the network has to wait: 8 of 256 KiB. */
 const MAX_PIECES_UNDER_WAY = 8;
@@ -10,7 +11,8 @@ const PIECE_BYTES = 256 * 1024;
 /** A layer to be scanned. */
 export interface LayerJob {
   readonly mediaType: string;
-  readonly options: ScanLayerOptions;
+  /** Names the layer and the options. */
+  readonly key: LayerIndexKey;
   /** The compressed bytes in order. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Told of each chunk as it arrives, before it is scanned. */
@@ -19,12 +21,19 @@ export interface LayerJob {
   readonly onPlain: (plainBytes: number) => void;
 }
 
+/** What came of a layer. */
+export interface LayerResult {
+  readonly scan: LayerScan;
+  /** The same, encoded. */
+  readonly index: Uint8Array;
+}
+
 /** A Worker that scans layers one at a time. */
 export class LayerScanThread {
   #worker: Worker;
   #underWay = 0;
   #wake: (() => void) | undefined;
-  #result: LayerScan | undefined;
+  #result: Uint8Array | undefined;
   #error: Error | undefined;
   #onPlain: (plainBytes: number) => void = () => {};
 
@@ -43,7 +52,7 @@ export class LayerScanThread {
     if (message.type === "taken") {
       this.#underWay--;
       this.#onPlain(message.plainBytes);
-    } else if (message.type === "done") this.#result = message.scan;
+    } else if (message.type === "done") this.#result = message.index;
     else this.#error = fromPlainError(message.error);
     this.#wake?.();
   }
@@ -52,9 +61,9 @@ export class LayerScanThread {
    * Scans one layer; the bytes wait where the Worker falls behind.
    * @throws what the chunks, the callbacks or the scan throw; after that the thread is of no more use.
    */
-  async scan(job: LayerJob): Promise<LayerScan> {
+  async scan(job: LayerJob): Promise<LayerResult> {
     this.#onPlain = job.onPlain;
-    this.#post({ type: "start", mediaType: job.mediaType, options: job.options });
+    this.#post({ type: "start", mediaType: job.mediaType, key: job.key });
     for await (const piece of gather(job.chunks, job.onCompressed)) {
       this.#underWay++;
       this.#post({ type: "bytes", bytes: piece }, [piece.buffer]);
@@ -62,9 +71,9 @@ export class LayerScanThread {
     }
     this.#post({ type: "end" });
     await this.#until(() => this.#result !== undefined);
-    const result = this.#result!;
+    const index = this.#result!;
     this.#result = undefined;
-    return result;
+    return { scan: (await decodeLayerIndex(index, `layer ${job.key.layerDigest}`)).scan, index };
   }
 
   /** Ends the Worker at once. */

@@ -15,11 +15,15 @@ export interface ScanLayerOptions {
 export interface LayerScan {
   /** Name of the codec that read it. */
   readonly codec: string;
+  /** Length of the blob. */
   readonly compressedBytes: number;
+  /** Length of the plain stream. */
   readonly plainBytes: number;
   /** sha256 of the plain stream. */
   readonly diffId: Digest;
+  /** At least 2, ascending: the start and the final one. */
   readonly checkpoints: readonly StoredCheckpoint[];
+  /** Ascending, the first at 0; none where the layer has no plain bytes. */
   readonly spans: readonly Span[];
   /** In the order of the layer. */
   readonly entries: readonly TarEntry[];

@@ -1,19 +1,22 @@
 /** Worker: scans one layer after another. See layer_messages.ts for what is said. */
 import { type FromLayerWorker, type ToLayerWorker, toPlainError } from "./layer_messages.ts";
+import { encodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
 import { LayerScanner } from "./scan_layer.ts";
 
 const port = self as unknown as {
   onmessage: (event: MessageEvent<ToLayerWorker>) => void;
-  postMessage(message: FromLayerWorker): void;
+  postMessage(message: FromLayerWorker, transfer?: Transferable[]): void;
 };
 
 let scanner: LayerScanner | undefined;
+let key: LayerIndexKey;
 
 port.onmessage = ({ data }) => {
   try {
     switch (data.type) {
       case "start":
-        scanner = new LayerScanner(data.mediaType, data.options);
+        key = data.key;
+        scanner = new LayerScanner(data.mediaType, key.options);
         break;
       case "bytes":
         // After a failure the rest of the layer, already under way, is let pass.
@@ -21,7 +24,10 @@ port.onmessage = ({ data }) => {
         port.postMessage({ type: "taken", plainBytes: scanner?.plainBytes ?? 0 });
         break;
       case "end":
-        if (scanner !== undefined) port.postMessage({ type: "done", scan: scanner.finish() });
+        if (scanner !== undefined) {
+          const index = encodeLayerIndex(scanner.finish(), key);
+          port.postMessage({ type: "done", index }, [index.buffer]);
+        }
         scanner = undefined;
     }
   } catch (error) {

@@ -1,5 +1,8 @@
 /** An image's layers, read once, become an archive. */
-export { indexImage, type IndexImageOptions, type IndexResult, type LayerProgress } from "./index_image.ts";
+export { IndexCache, layerIndexKey } from "./index_cache.ts";
+export { indexImage, type IndexImageOptions, type IndexResult } from "./index_image.ts";
+export { decodeLayerIndex, encodeLayerIndex, type LayerIndex, type LayerIndexKey } from "./layer_index.ts";
 export type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
 export { mergeLayers, type MergeWarning } from "./merge_layers.ts";
 export { LayerScanner } from "./scan_layer.ts";
+export type { LayerProgress, ScanLayersOptions } from "./scan_layers.ts";

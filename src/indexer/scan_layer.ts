@@ -29,7 +29,7 @@ export class LayerScanner {
   #warnings: string[] = [];
   #moreWarnings = 0;
 
-  /** @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format. */
+  /** Nothing pushed yet. @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format. */
   constructor(mediaType: string, options: ScanLayerOptions) {
     this.#mediaType = mediaType;
     this.#options = options;

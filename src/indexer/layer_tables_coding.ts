@@ -1,0 +1,134 @@
+/** Checkpoints and spans in a layer index, and back. docs/format.md, "Layer index", tells the bytes. */
+import {
+  MAX_CHECKPOINT_KIND,
+  MAX_SPAN_BYTES,
+  MAX_WINDOW_BYTES,
+  type Span,
+  type StoredCheckpoint,
+} from "../archive/mod.ts";
+import type { ByteReader } from "./byte_reader.ts";
+import type { ByteWriter } from "./byte_writer.ts";
+
+/** Bit of a checkpoint's first byte: a member or frame header comes first. The lower bits are the kind. */
+const AT_HEADER = 0x80;
+const DIGEST_BYTES = 32;
+const CRC32_BYTES = 4;
+/** The fewest bytes that a checkpoint takes, and a span: so many can there be at most in what is left. */
+const MIN_CHECKPOINT_BYTES = 4;
+const MIN_SPAN_BYTES = 2 + DIGEST_BYTES;
+
+/** What the tables must agree with. */
+export interface LayerSizes {
+  readonly compressedBytes: number;
+  readonly plainBytes: number;
+}
+
+/** How many there are, and each relative to the one before. */
+export function writeCheckpoints(writer: ByteWriter, checkpoints: readonly StoredCheckpoint[]): void {
+  writer.count(checkpoints.length);
+  let plainOffset = 0;
+  let compressedBitOffset = 0;
+  for (const checkpoint of checkpoints) {
+    writer.count(checkpoint.plainOffset - plainOffset);
+    writer.count(checkpoint.compressedBitOffset - compressedBitOffset);
+    writeRestart(writer, checkpoint);
+    ({ plainOffset, compressedBitOffset } = checkpoint);
+  }
+}
+
+/**
+ * Checkpoints such as an archive can hold: at least two, the first at 0 without a window, ascending, the last at the
+ * end of the layer. @throws {CorruptError}
+ */
+export function readCheckpoints(reader: ByteReader, sizes: LayerSizes): StoredCheckpoint[] {
+  reader.within("checkpoints");
+  const count = reader.count("number", Math.floor(reader.remainingBytes / MIN_CHECKPOINT_BYTES));
+  if (count < 2) reader.bad("number", count, "at least 2");
+  const checkpoints: StoredCheckpoint[] = [];
+  let plainOffset = 0;
+  let compressedBitOffset = 0;
+  for (let row = 0; row < count; row++) {
+    reader.within("checkpoints", row);
+    const plainStep = reader.count("plainOffset", sizes.plainBytes - plainOffset);
+    if (row === 0 ? plainStep !== 0 : plainStep === 0 && row < count - 1) {
+      reader.bad("plainOffset", plainStep, row === 0 ? 0 : "a step forward");
+    }
+    plainOffset += plainStep;
+    compressedBitOffset += reader.count("compressedBitOffset", sizes.compressedBytes * 8 - compressedBitOffset);
+    const checkpoint = { plainOffset, compressedBitOffset, ...readRestart(reader) };
+    // Where nothing else helps, the layer is decoded from the first: it must need nothing.
+    if (row === 0 && compressedBitOffset !== 0) reader.bad("compressedBitOffset", compressedBitOffset, 0);
+    if (row === 0 && checkpoint.windowBytes !== 0) reader.bad("windowBytes", checkpoint.windowBytes, 0);
+    checkpoints.push(checkpoint);
+  }
+  if (plainOffset !== sizes.plainBytes) reader.bad("plainOffset", plainOffset, sizes.plainBytes);
+  return checkpoints;
+}
+
+/** What a checkpoint holds besides its place. */
+type Restart = Omit<StoredCheckpoint, "plainOffset" | "compressedBitOffset">;
+
+function writeRestart(writer: ByteWriter, checkpoint: Restart): void {
+  writer.u8(checkpoint.kind | (checkpoint.atHeader ? AT_HEADER : 0));
+  writer.count(checkpoint.windowBytes);
+  if (checkpoint.windowBytes === 0) return;
+  writer.counted(checkpoint.packedWindow);
+  const crc32 = new Uint8Array(CRC32_BYTES);
+  new DataView(crc32.buffer).setUint32(0, checkpoint.windowCrc32, true);
+  writer.raw(crc32);
+}
+
+function readRestart(reader: ByteReader): Restart {
+  const first = reader.u8("kind", AT_HEADER + MAX_CHECKPOINT_KIND);
+  const kind = first & ~AT_HEADER;
+  if (kind > MAX_CHECKPOINT_KIND) reader.bad("kind", kind, `at most ${MAX_CHECKPOINT_KIND}`);
+  const atHeader = (first & AT_HEADER) !== 0;
+  const windowBytes = reader.count("windowBytes", MAX_WINDOW_BYTES);
+  if (windowBytes === 0) return { kind, atHeader, windowBytes, packedWindow: new Uint8Array(0), windowCrc32: 0 };
+  const packedWindow = reader.counted("packedWindow", 2 * MAX_WINDOW_BYTES);
+  const crc32 = reader.raw("windowCrc32", CRC32_BYTES);
+  return { kind, atHeader, windowBytes, packedWindow, windowCrc32: new DataView(crc32.buffer).getUint32(0, true) };
+}
+
+/** How many there are, and each relative to the one before. */
+export function writeSpans(writer: ByteWriter, spans: readonly Span[]): void {
+  writer.count(spans.length);
+  let plainOffset = 0;
+  let checkpoint = 0;
+  for (const span of spans) {
+    writer.count(span.plainOffset - plainOffset);
+    writer.count(span.checkpoint - checkpoint);
+    writer.raw(span.digest);
+    ({ plainOffset, checkpoint } = span);
+  }
+}
+
+/**
+ * Spans such as an archive can hold: the first at 0, ascending, none too long, each with a checkpoint at or before it;
+ * none where the layer is empty. @throws {CorruptError}
+ */
+export function readSpans(reader: ByteReader, sizes: LayerSizes, checkpoints: readonly StoredCheckpoint[]): Span[] {
+  reader.within("spans");
+  const { plainBytes } = sizes;
+  const count = reader.count("number", Math.floor(reader.remainingBytes / MIN_SPAN_BYTES));
+  if ((count === 0) !== (plainBytes === 0)) reader.bad("number", count, plainBytes === 0 ? 0 : "at least 1");
+  const spans: Span[] = [];
+  let plainOffset = 0;
+  let checkpoint = 0;
+  for (let row = 0; row < count; row++) {
+    reader.within("spans", row);
+    const step = reader.count("plainOffset", row === 0 ? 0 : MAX_SPAN_BYTES);
+    if (row > 0 && step === 0) reader.bad("plainOffset", step, "a step forward");
+    plainOffset += step;
+    checkpoint += reader.count("checkpoint", checkpoints.length - 2 - checkpoint); // nothing starts at the final one
+    if (checkpoints[checkpoint]!.plainOffset > plainOffset) {
+      reader.bad("checkpoint", checkpoint, "one at or before the span");
+    }
+    spans.push({ plainOffset, checkpoint, digest: reader.raw("digest", DIGEST_BYTES) });
+  }
+  const lastBytes = plainBytes - plainOffset;
+  if (count > 0 && (lastBytes <= 0 || lastBytes > MAX_SPAN_BYTES)) {
+    reader.bad("plainOffset", plainOffset, `below ${plainBytes}, by ${MAX_SPAN_BYTES} at most`);
+  }
+  return spans;
+}
