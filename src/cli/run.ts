@@ -9,6 +9,8 @@ import { COMMANDS } from "./commands.ts";
 import { BrokenPipeError, type Io } from "./io.ts";
 import { logOptions } from "./options.ts";
 
+const HELP_NAMES: readonly string[] = ["help", "--help", "-h"];
+
 /** Exit statuses. 130 and 141 are what shells show for programs ended by SIGINT and SIGPIPE. */
 export const ExitStatus = { done: 0, failed: 1, usage: 2, interrupted: 130, brokenPipe: 141 } as const;
 
@@ -44,12 +46,11 @@ async function dispatch(args: readonly string[], io: Io, debug: boolean): Promis
     io.err(overview());
     return ExitStatus.usage;
   }
-  if (name === "help" || name === "--help" || name === "-h") {
-    if (rest[0] === undefined) {
-      io.out(overview());
-      return ExitStatus.done;
-    }
-    return await dispatch([rest[0], "--help"], io, debug);
+  if (HELP_NAMES.includes(name)) {
+    const topic = rest.find((arg) => !HELP_NAMES.includes(arg));
+    if (topic !== undefined) return await dispatch([topic, "--help"], io, debug);
+    io.out(overview());
+    return ExitStatus.done;
   }
   const wanted = name === "--version" || name === "-V" ? "version" : name;
   const entry = COMMANDS.find((candidate) => candidate.name === wanted);
@@ -115,11 +116,15 @@ async function runCommand(
     throw error;
   }
   const level = debug ? "debug" : options.log.logLevel;
-  const writeLog = logWriter(options.log.logFile, io);
-  const log = createLogger({ level, json: options.log.logJson, write: writeLog });
-  const logging = { ...options.log, logLevel: level };
-  const status = await command.run(options.command, { io, log, writeLog, logging });
-  return status ?? ExitStatus.done;
+  const { write: writeLog, close } = openLog(options.log.logFile, io);
+  try {
+    const log = createLogger({ level, json: options.log.logJson, write: writeLog });
+    const logging = { ...options.log, logLevel: level };
+    const status = await command.run(options.command, { io, log, writeLog, logging });
+    return status ?? ExitStatus.done;
+  } finally {
+    close();
+  }
 }
 
 /** The argument that is missed first. Every command that can miss one begins with one. */
@@ -129,21 +134,22 @@ function firstArgument(usage: Usage): string {
 }
 
 /** Where log lines go. @throws {ClipError} when the file cannot be opened. */
-function logWriter(path: string | undefined, io: Io): (line: string) => void {
-  if (path === undefined) return (line) => io.err(line);
+function openLog(path: string | undefined, io: Io): { write: (line: string) => void; close: () => void } {
+  if (path === undefined) return { write: (line) => io.err(line), close: () => {} };
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
   } catch (error) {
     throw new ClipError("io", `cannot open the log file ${path}: ${messageOf(error)}`, { cause: error });
   }
-  return (line) => {
+  const write = (line: string) => {
     try {
       file.writeSync(new TextEncoder().encode(line));
     } catch {
       // A full disk must not stop a mount.
     }
   };
+  return { write, close: () => file.close() };
 }
 
 function asMessage(content: string): Message {
