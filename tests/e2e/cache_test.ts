@@ -37,7 +37,7 @@ e2eTest("cache: damaged bytes are found, told of and fetched again", NEEDS, asyn
 });
 
 /** Turns bits over in every file below `folder` that holds `text`; how many those were. */
-function damageCache(folder: string, text: Uint8Array<ArrayBuffer>): number {
+function damageCache(folder: string, text: Uint8Array): number {
   let damaged = 0;
   for (const entry of Deno.readDirSync(folder)) {
     const path = `${folder}/${entry.name}`;
