@@ -1,6 +1,6 @@
 /** Starts between and inside blocks, traces, counts and stops of the kernel. */
 import assert from "node:assert/strict";
-import { inflateRawSync } from "node:zlib";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { equalBytes } from "../../../../src/base/mod.ts";
 import {
   InflateKernel,
@@ -9,8 +9,10 @@ import {
   TRACE_SLOTS,
   WINDOW_BYTES,
 } from "../../../../src/codec/gzip/kernel/mod.ts";
+import { concat } from "../../codec_contract.ts";
 import { DeflateWriter } from "../../deflate_writer.ts";
 import { type SeededRandom, withSeed } from "../../seeded_random.ts";
+import { textLike } from "../streams.ts";
 import { compressedStream, drawnStream } from "./generated_streams.ts";
 import { kernelInflate, PakoRaw } from "./raw_inflate.ts";
 
@@ -134,7 +136,7 @@ Deno.test("kernel: a trace names every byte that matters", () => {
   withSeed((random) => {
     const [kernel, other] = [new InflateKernel(), new InflateKernel()];
     let spoilt = 0;
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 100; round++) {
       const input = compressedStream(random);
       const plain = inflateRawSync(input);
       for (const place of places(kernel, input, plain, random)) {
@@ -265,4 +267,29 @@ Deno.test("kernel: stops before a byte limit of a stored block exactly, and give
   kernel.feed(input, 5 + 727, input.length);
   assert.equal(kernel.run(Infinity, false), KernelStop.streamEnd);
   assert.equal(kernel.plainOffset, 1050);
+});
+
+Deno.test("kernel: fills its output to the end and writes no further than the slack behind it", () => {
+  withSeed((random) => {
+    const kernel = new InflateKernel();
+    const plain = textLike(5_000_000, random);
+    plain.fill(65, 1_000_000, 1_500_000);
+    const input = deflateRawSync(plain);
+    kernel.reset({ window: NO_WINDOW, bitOffset: 0, plainOffset: 0 });
+    const behind = new Uint8Array(kernel.output.buffer, kernel.output.byteOffset + kernel.output.length + 31);
+    const pieces: Uint8Array[] = [];
+    let fullest = 0;
+    for (let at = 0;;) {
+      const from = kernel.outputEnd;
+      const stop = kernel.run(Infinity, false);
+      pieces.push(kernel.output.slice(from, kernel.outputEnd));
+      fullest = Math.max(fullest, kernel.outputEnd);
+      if (stop === KernelStop.needInput) at += kernel.feed(input, at, input.length);
+      else if (stop === KernelStop.outputFull) kernel.slide(WINDOW_BYTES + random.below(WINDOW_BYTES));
+      else break;
+    }
+    assert.ok(equalBytes(concat(pieces), plain));
+    assert.ok(fullest > kernel.output.length - 258);
+    assert.ok(behind.length > 0 && behind.every((byte) => byte === 0));
+  });
 });

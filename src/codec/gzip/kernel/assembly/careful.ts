@@ -11,7 +11,7 @@ import {
   NEED_INPUT,
   OUTPUT_FULL,
 } from "./status";
-import {distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
+import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
 import { END, ODD, SUBTABLE } from "./tables";
 import { noteMatch } from "./trace";
 
@@ -56,8 +56,8 @@ export function decodeCarefully(limit: u32): i32 {
 
     bits = bitsAt(at) << 2;
     let distance = distanceEntry(bits);
-    if (distance & SUBTABLE) distance = distanceSubtableEntry(<u32>distance, bits);
-    at += <u32>distance & 63;
+    if (distance & SUBTABLE) distance = distanceSubtableEntry(distance, bits);
+    at += distance & 63;
     if (at > end) return NEED_INPUT;
     if (distance & ODD) return BAD_DISTANCE_SYMBOL;
     const from = out - distanceOf(distance, bits);

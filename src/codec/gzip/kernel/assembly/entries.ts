@@ -27,20 +27,20 @@ export function lengthOf(entry: u32, bits: u64): u32 {
 /** The first-level entry of the distance code at the front of `bits`. */
 // @ts-ignore: decorator
 @inline
-export function distanceEntry(bits: u64): u64 {
-  return load<u64>((<u32>bits << 1) & (((1 << DISTANCE_BITS) - 1) << 3), DISTANCE);
+export function distanceEntry(bits: u64): u32 {
+  return load<u32>(<u32>bits & (((1 << DISTANCE_BITS) - 1) << 2), DISTANCE);
 }
 
 /** The entry in the subtable that `entry` refers to. */
 // @ts-ignore: decorator
 @inline
-export function distanceSubtableEntry(entry: u32, bits: u64): u64 {
-  return load<u64>((entry >> 16) + (<u32>(bits >> (DISTANCE_BITS - 1)) & (((1 << ((entry >> 8) & 15)) - 1) << 3)));
+export function distanceSubtableEntry(entry: u32, bits: u64): u32 {
+  return load<u32>((entry >> 16) + (<u32>(bits >> DISTANCE_BITS) & (((1 << ((entry >> 8) & 15)) - 1) << 2)));
 }
 
 /** The distance of `entry`; `bits` still starts with its code. */
 // @ts-ignore: decorator
 @inline
-export function distanceOf(entry: u64, bits: u64): u32 {
-  return <u32>(entry >> 32) + ((<u32>bits >> (<u32>entry >> 8)) & (<u32>entry >> 16));
+export function distanceOf(entry: u32, bits: u64): u32 {
+  return (entry >> 16) + ((<u32>bits & ((4 << entry) - 1)) >> (entry >> 8));
 }

@@ -5,12 +5,12 @@
  * load, mask, shift, mask, load. So both possible next lookups, of the literal or length and of the distance, are begun
  * before the branch that decides which one it is: after a wrong guess the right one is already there. In the same way a
  * turn begins the next one's first lookups before it copies. Refills (one unaligned load, or-ed above what is left; bits
- * that are there already are or-ed with themselves) are off that chain. Pieces of code that occur several times are
- * written out, since wasm has neither macros nor more than one result that V8 would keep in registers.
+ * that are there already are or-ed with themselves) are placed where no lookup waits for them. Pieces of code that occur
+ * several times are written out, since wasm has neither macros nor, in V8, several results kept in registers.
  *
- * The bit buffer holds at least 54 bits after a refill: enough for two literals (22), a length (16, longer codes being
- * refilled for) and the lookup of a distance (9), or for three literals and a lookup; and for a match with codes of any
- * length (48) when no literals come before it.
+ * The bit buffer holds at least 54 bits after a refill: enough for two literals (22), a length (16; longer codes are
+ * looked up after a refill) and the lookup of a distance (9), or for three literals and a lookup. Before a distance is
+ * taken there is a refill, so that 26 bits are left after it (28): enough to look up what follows.
  */
 import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
 import { LITLEN_BITS, MAX_LENGTH, PATTERNS, STRIDES } from "./layout";
@@ -122,10 +122,10 @@ function decodeFast(mode: i32, limit: u32): i32 {
           continue;
         }
       }
-      bits |= load<u64>(next) << <u64>left;
-      next += (left ^ 63) >> 3;
-      left |= 56;
     }
+    bits |= load<u64>(next) << <u64>left;
+    next += (left ^ 63) >> 3;
+    left |= 56;
     if (entry & ODD) {
       if (entry & SUBTABLE) {
         entry = litlenSubtableEntry(entry, saved);
@@ -157,20 +157,20 @@ function decodeFast(mode: i32, limit: u32): i32 {
     const length = lengthOf(entry, saved);
 
     if (distance & ODD) {
-      if (distance & SUBTABLE) distance = distanceSubtableEntry(<u32>distance, bits);
+      if (distance & SUBTABLE) distance = distanceSubtableEntry(distance, bits);
       if (distance & ODD) {
         status = BAD_DISTANCE_SYMBOL;
         break;
       }
     }
     let from = to - distanceOf(distance, bits);
-    count = <u32>distance & 63;
+    count = distance & 63;
     bits >>= <u64>count;
     left -= count;
+    entry = litlenEntry(bits);
     bits |= load<u64>(next) << <u64>left;
     next += (left ^ 63) >> 3;
     left |= 56;
-    entry = litlenEntry(bits);
     saved = bits;
     count = entry & 63;
     bits >>= <u64>count;

@@ -108,7 +108,7 @@ function readDynamicHeader(afterType: u32, end: u32): i32 {
     store<u8>(LENGTHS + load<u8>(PRECODE_ORDER + i), <u32>(bits >> (i * 3)) & 7);
   }
   at += precodeCount * 3;
-  if (!buildTable<u32>(PRECODE, PRECODE_BITS, LENGTHS, 19, PRECODE_MEANINGS, false)) return BAD_CODE_LENGTHS;
+  if (!buildTable(PRECODE, PRECODE_BITS, LENGTHS, 19, PRECODE_MEANINGS, false)) return BAD_CODE_LENGTHS;
 
   const total = litlenCount + distanceCount;
   let done: u32 = 0;
@@ -135,8 +135,8 @@ function readDynamicHeader(afterType: u32, end: u32): i32 {
   if (load<u8>(LENGTHS + 256) == 0) return NO_END_OF_BLOCK;
 
   setHoldsFixedCodes(false);
-  if (!buildTable<u32>(LITLEN, LITLEN_BITS, LENGTHS, litlenCount, LITLEN_MEANINGS, true)) return BAD_LITLEN_CODES;
-  if (!buildTable<u64>(DISTANCE, DISTANCE_BITS, LENGTHS + litlenCount, distanceCount, DISTANCE_MEANINGS, true)) {
+  if (!buildTable(LITLEN, LITLEN_BITS, LENGTHS, litlenCount, LITLEN_MEANINGS, true)) return BAD_LITLEN_CODES;
+  if (!buildTable(DISTANCE, DISTANCE_BITS, LENGTHS + litlenCount, distanceCount, DISTANCE_MEANINGS, true)) {
     return BAD_DISTANCE_CODES;
   }
   setPosition(at);

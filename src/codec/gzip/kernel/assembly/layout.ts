@@ -26,7 +26,7 @@ export const PRECODE_BITS: u32 = 7;
 
 /** Literal/length table, 3,072 entries of 4 bytes. */
 export const LITLEN: u32 = 0;
-/** Distance table, 1,024 entries of 8 bytes. */
+/** Distance table, 1,024 entries of 4 bytes. */
 export const DISTANCE: u32 = 16 << 10;
 /** Table of code length codes, 128 entries of 4 bytes. */
 export const PRECODE: u32 = 24 << 10;
@@ -40,10 +40,10 @@ export const OFFSETS: u32 = COUNTS + 64;
 export const SORTED: u32 = OFFSETS + 64;
 /** What each literal/length symbol means: 288 entries of 4 bytes, without code lengths. */
 export const LITLEN_MEANINGS: u32 = 27 << 10;
-/** What each distance symbol means: 32 entries of 8 bytes, without code lengths. */
+/** What each distance symbol means: 32 entries of 4 bytes, without code lengths. */
 export const DISTANCE_MEANINGS: u32 = LITLEN_MEANINGS + 288 * 4;
 /** What each code length symbol means: 19 entries of 4 bytes, without code lengths. */
-export const PRECODE_MEANINGS: u32 = DISTANCE_MEANINGS + 32 * 8;
+export const PRECODE_MEANINGS: u32 = DISTANCE_MEANINGS + 32 * 4;
 /** For each distance 0–15, 16 bytes: i mod distance, for repeating short patterns. Index 0 is not used. */
 export const PATTERNS: u32 = 30 << 10;
 /** For each distance 0–15, how many bytes the whole patterns in 16 bytes make: a byte each. */

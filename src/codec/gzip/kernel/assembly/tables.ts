@@ -6,14 +6,15 @@
  * lookup and the next: the low 6 bits say how far to move, whatever the entry is.
  *
  *   literal    1·0000000·literal:8·00·000·code:5·00·code:6      the sign bit alone tells a literal
- *   length     00·extraMask:5·base:9·00·(code + 2):6·00·(code + extra):6
+ *   length     00·extraMask:5·base:9·000·(code + 2):5·00·(code + extra):6
+ *   distance   0·base:15·000·(code + 2):5·00·(code + extra):6
  *   subtable   0·address:15·11·indexBits:6·00·rootBits:6
  *   end        0·1·10·code:6·00·code:6
  *   invalid    0·0·10·code:6·00·code:6
- *   distance   base:32·extraMask:16·00·(code + 2):6·00·(code + extra):6, 64 bits; its odd entries as above
  *
  * `code` counts the bits of the whole code, in a subtable too. (code + 2) is where the extra bits are in the scaled
- * buffer as it was before the code. Bit 15 (ODD) is tested once a match for the last kinds.
+ * buffer as it was before the code. A distance has no room for a mask of its extra bits, which is then made from
+ * (code + extra). Bit 15 (ODD) is tested once a match for the last kinds.
  */
 import {
   COUNTS,
@@ -61,12 +62,10 @@ export function fillConstants(): void {
   base = 1;
   for (let i: u32 = 0; i < 30; i++) {
     const extraBits: u32 = i < 4 ? 0 : (i >> 1) - 1;
-    store<u32>(DISTANCE_MEANINGS + (i << 3), (((1 << extraBits) - 1) << 16) | SCALED | extraBits);
-    store<u32>(DISTANCE_MEANINGS + (i << 3) + 4, base);
+    store<u32>(DISTANCE_MEANINGS + (i << 2), (base << 16) | SCALED | extraBits);
     base += 1 << extraBits;
   }
-  store<u64>(DISTANCE_MEANINGS + 240, INVALID);
-  store<u64>(DISTANCE_MEANINGS + 248, INVALID);
+  store<u64>(DISTANCE_MEANINGS + 120, <u64>INVALID << 32 | INVALID);
   for (let i: u32 = 0; i < 19; i++) store<u32>(PRECODE_MEANINGS + (i << 2), i << 16);
   for (let distance: u32 = 1; distance < 16; distance++) {
     for (let i: u32 = 0; i < 16; i++) store<u8>(PATTERNS + distance * 16 + i, i % distance);
@@ -92,8 +91,8 @@ export function buildFixedTables(): void {
   memory.fill(LENGTHS + 256, 7, 24);
   memory.fill(LENGTHS + 280, 8, 8);
   memory.fill(LENGTHS + 288, 5, 32);
-  buildTable<u32>(LITLEN, LITLEN_BITS, LENGTHS, 288, LITLEN_MEANINGS, true);
-  buildTable<u64>(DISTANCE, DISTANCE_BITS, LENGTHS + 288, 32, DISTANCE_MEANINGS, true);
+  buildTable(LITLEN, LITLEN_BITS, LENGTHS, 288, LITLEN_MEANINGS, true);
+  buildTable(DISTANCE, DISTANCE_BITS, LENGTHS + 288, 32, DISTANCE_MEANINGS, true);
   setHoldsFixedCodes(true);
 }
 
@@ -108,7 +107,7 @@ export function buildFixedTables(): void {
  * bit. While the codes are no longer than the first level, only 2^length entries are filled; when the length grows by
  * one, what is there is doubled. (libdeflate's way.)
  */
-export function buildTable<Entry>(
+export function buildTable(
   table: u32,
   rootBits: u32,
   lengths: u32,
@@ -116,16 +115,15 @@ export function buildTable<Entry>(
   meanings: u32,
   allowSingle: bool,
 ): bool {
-  const width: u32 = sizeof<Entry>();
   const used = sortSymbols(lengths, symbolCount);
   if (used < 2) {
     const single = used == 1 && load<u32>(COUNTS + 4) == 1;
     if (used == 1 && !(single && allowSingle)) return false;
-    const invalid = <Entry>(INVALID + 0x101);
-    const entry = used == 1 ? load<Entry>(meanings + <u32>load<u16>(SORTED) * width) + 0x101 : invalid;
+    const invalid: u32 = INVALID + 0x101;
+    const entry = used == 1 ? load<u32>(meanings + (<u32>load<u16>(SORTED) << 2)) + 0x101 : invalid;
     for (let i: u32 = 0; i < 1 << rootBits; i += 2) {
-      store<Entry>(table + i * width, entry);
-      store<Entry>(table + i * width, invalid, sizeof<Entry>());
+      store<u32>(table + (i << 2), entry);
+      store<u32>(table + (i << 2), invalid, 4);
     }
     return true;
   }
@@ -147,27 +145,26 @@ export function buildTable<Entry>(
     for (let count = load<u32>(COUNTS + (length << 2)); count > 0; count--) {
       const symbol: u32 = load<u16>(sorted);
       sorted += 2;
-      store<Entry>(table + code * width, load<Entry>(meanings + symbol * width) + entryBits);
+      store<u32>(table + (code << 2), load<u32>(meanings + (symbol << 2)) + entryBits);
       if (code == size - 1) {
-        for (; length < rootBits; length++) size = double(table, size, width);
+        for (; length < rootBits; length++) size = double(table, size);
         return true;
       }
       code = nextCode(code, size - 1);
     }
     do {
       length++;
-      if (length <= rootBits) size = double(table, size, width);
+      if (length <= rootBits) size = double(table, size);
     } while (load<u32>(COUNTS + (length << 2)) == 0);
   }
-  buildSubtables<Entry>(table, rootBits, meanings, sorted, code, length);
+  buildSubtables(table, rootBits, meanings, sorted, code, length);
   return true;
 }
 
 /** The codes longer than `rootBits`: `code` is the first of them, of `length` bits, its symbol at `sorted`. */
-function buildSubtables<Entry>(table: u32, rootBits: u32, meanings: u32, sorted: u32, code: u32, length: u32): void {
-  const width: u32 = sizeof<Entry>();
+function buildSubtables(table: u32, rootBits: u32, meanings: u32, sorted: u32, code: u32, length: u32): void {
   const rootMask: u32 = (1 << rootBits) - 1;
-  let end: u32 = table + (width << rootBits);
+  let end: u32 = table + (4 << rootBits);
   let start: u32 = end;
   let prefix: u32 = u32.MAX_VALUE;
   let left = load<u32>(COUNTS + (length << 2));
@@ -182,13 +179,14 @@ function buildSubtables<Entry>(table: u32, rootBits: u32, meanings: u32, sorted:
         bits++;
         room = (room << 1) - load<i32>(COUNTS + ((rootBits + bits) << 2));
       }
-      end = start + (width << bits);
-      store<Entry>(table + prefix * width, (start << 16) | ODD | SUBTABLE | (bits << 8) | rootBits);
+      end = start + (4 << bits);
+      store<u32>(table + (prefix << 2), (start << 16) | ODD | SUBTABLE | (bits << 8) | rootBits);
     }
     const symbol: u32 = load<u16>(sorted);
     sorted += 2;
-    const entry = load<Entry>(meanings + symbol * width) + length * 0x101;
-    for (let at = start + (code >> rootBits) * width; at < end; at += width << (length - rootBits)) store<Entry>(at, entry);
+    const entry = load<u32>(meanings + (symbol << 2)) + length * 0x101;
+    const step: u32 = 4 << (length - rootBits);
+    for (let at = start + ((code >> rootBits) << 2); at < end; at += step) store<u32>(at, entry);
     const mask: u32 = (1 << length) - 1;
     if (code == mask) return;
     code = nextCode(code, mask);
@@ -203,8 +201,8 @@ function buildSubtables<Entry>(table: u32, rootBits: u32, meanings: u32, sorted:
 /** Copies the first `size` entries behind themselves; twice `size`. */
 // @ts-ignore: decorator
 @inline
-function double(table: u32, size: u32, width: u32): u32 {
-  memory.copy(table + size * width, table, size * width);
+function double(table: u32, size: u32): u32 {
+  memory.copy(table + (size << 2), table, size << 2);
   return size << 1;
 }
 
