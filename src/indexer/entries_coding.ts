@@ -1,5 +1,5 @@
 /** The entries of a layer in a layer index, and back. docs/format.md, "Layer index", tells the bytes. */
-import { type ByteString, ClipError } from "../base/mod.ts";
+import { type ByteString, ClipError, MIB } from "../base/mod.ts";
 import { type EntryKind, type SparseRun, TAR_LIMITS, type TarEntry } from "../tar/mod.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
@@ -34,7 +34,7 @@ const MIN_ENTRY_BYTES = 6;
 const MIN_RUN_BYTES = 2;
 const MIN_XATTR_BYTES = 3;
 /** All paths together: front coding could make a long path of each few bytes. */
-const MAX_PATH_BYTES_IN_ALL = 1024 ** 3;
+const MAX_PATH_BYTES_IN_ALL = 512 * MIB;
 
 /** What an entry may be written relative to: the one before, or this. */
 const NO_ENTRY: TarEntry = {
@@ -55,18 +55,24 @@ const NO_ENTRY: TarEntry = {
   xattrs: undefined,
 };
 
-/** How many there are, and each relative to the one before. */
-export function writeEntries(writer: ByteWriter, entries: readonly TarEntry[]): void {
+/**
+ * How many there are, and each relative to the one before.
+ * @throws {ClipError} `limit` where their paths are longer than `maxPathBytesInAll`, which no reader would take.
+ */
+export function writeEntries(
+  writer: ByteWriter,
+  entries: readonly TarEntry[],
+  maxPathBytesInAll: number = MAX_PATH_BYTES_IN_ALL,
+): void {
+  const pathBytes = entries.reduce((sum, { path }) => sum + path.length, 0);
+  if (pathBytes > maxPathBytesInAll) {
+    throw new ClipError("limit", `the paths of a layer take ${pathBytes} bytes, at most ${maxPathBytesInAll}`);
+  }
   writer.count(entries.length);
   let before = NO_ENTRY;
-  let pathBytes = 0;
   for (const entry of entries) {
     writeEntry(writer, entry, before);
-    pathBytes += entry.path.length;
     before = entry;
-  }
-  if (pathBytes > MAX_PATH_BYTES_IN_ALL) {
-    throw new ClipError("limit", `the paths of a layer take ${pathBytes} bytes, at most ${MAX_PATH_BYTES_IN_ALL}`);
   }
 }
 
@@ -122,9 +128,13 @@ function writeRuns(writer: ByteWriter, runs: readonly SparseRun[]): void {
 
 /**
  * Entries such as a scan of a layer of `plainBytes` yields: in order, their data one behind the other and inside the
- * layer. Paths may be hostile still. @throws {CorruptError}
+ * layer. Paths may be hostile still. `maxPathBytesInAll` bounds what they take together. @throws {CorruptError}
  */
-export function readEntries(reader: ByteReader, plainBytes: number): TarEntry[] {
+export function readEntries(
+  reader: ByteReader,
+  plainBytes: number,
+  maxPathBytesInAll: number = MAX_PATH_BYTES_IN_ALL,
+): TarEntry[] {
   reader.within("entries");
   const fit = Math.min(reader.remainingBytes / MIN_ENTRY_BYTES, plainBytes / BLOCK_BYTES);
   const count = reader.count("number", Math.floor(fit));
@@ -135,8 +145,8 @@ export function readEntries(reader: ByteReader, plainBytes: number): TarEntry[] 
     reader.within("entries", row);
     before = readEntry(reader, before, plainBytes);
     pathBytes += before.path.length;
-    if (pathBytes > MAX_PATH_BYTES_IN_ALL) {
-      reader.bad("path", `${pathBytes} bytes with those before`, `at most ${MAX_PATH_BYTES_IN_ALL}`);
+    if (pathBytes > maxPathBytesInAll) {
+      reader.bad("path", `${pathBytes} bytes with those before`, `at most ${maxPathBytesInAll}`);
     }
     entries.push(before);
   }
