@@ -22,6 +22,8 @@ export interface CommandContext {
   readonly writeLog: (line: string) => void;
   /** The options that made the log what it is. */
   readonly logging: LogOptions;
+  /** Has something done after the command, however it ends; what was given last is done first. */
+  readonly atEnd: (work: () => void) => void;
 }
 
 /** The options that every command has. */

@@ -3,11 +3,12 @@ import { type Archive, openArchive } from "../archive/mod.ts";
 import { diskSpanCache } from "../cache/mod.ts";
 import { Content } from "../content/mod.ts";
 import { FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
-import type { Io } from "./io.ts";
+import type { CommandContext, Io } from "./io.ts";
 
-/** Opens the archive in a file. @throws {ClipError} naming the file. */
-export async function openArchiveFile(path: string): Promise<Archive> {
+/** Opens the archive in a file, which stays open until the command ends. @throws {ClipError} naming the file. */
+export async function openArchiveFile(path: string, { atEnd }: Pick<CommandContext, "atEnd">): Promise<Archive> {
   const file = new LazyFile(path);
+  atEnd(() => file.close());
   return await openArchive(new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: path }));
 }
 

@@ -6,7 +6,7 @@ import type { Usage } from "@optique/core/usage";
 import { ClipError, createLogger, messageOf } from "../base/mod.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { BrokenPipeError, type Io } from "./io.ts";
+import { BrokenPipeError, type CommandContext, type Io } from "./io.ts";
 import { logOptions } from "./options.ts";
 
 const HELP_NAMES: readonly string[] = ["help", "--help", "-h"];
@@ -116,14 +116,16 @@ async function runCommand(
     throw error;
   }
   const level = debug ? "debug" : options.log.logLevel;
-  const { write: writeLog, close } = openLog(options.log.logFile, io);
+  const endings: (() => void)[] = [];
+  const atEnd = (work: () => void) => void endings.push(work);
   try {
+    const writeLog = openLog(options.log.logFile, io, atEnd);
     const log = createLogger({ level, json: options.log.logJson, write: writeLog });
     const logging = { ...options.log, logLevel: level };
-    const status = await command.run(options.command, { io, log, writeLog, logging });
+    const status = await command.run(options.command, { io, log, writeLog, logging, atEnd });
     return status ?? ExitStatus.done;
   } finally {
-    close();
+    for (const work of endings.reverse()) work();
   }
 }
 
@@ -134,22 +136,22 @@ function firstArgument(usage: Usage): string {
 }
 
 /** Where log lines go. @throws {ClipError} when the file cannot be opened. */
-function openLog(path: string | undefined, io: Io): { write: (line: string) => void; close: () => void } {
-  if (path === undefined) return { write: (line) => io.err(line), close: () => {} };
+function openLog(path: string | undefined, io: Io, atEnd: CommandContext["atEnd"]): (line: string) => void {
+  if (path === undefined) return (line) => io.err(line);
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path, { append: true, create: true, mode: 0o600 });
   } catch (error) {
     throw new ClipError("io", `cannot open the log file ${path}: ${messageOf(error)}`, { cause: error });
   }
-  const write = (line: string) => {
+  atEnd(() => file.close());
+  return (line) => {
     try {
       file.writeSync(new TextEncoder().encode(line));
     } catch {
       // A full disk must not stop a mount.
     }
   };
-  return { write, close: () => file.close() };
 }
 
 function asMessage(content: string): Message {

@@ -22,8 +22,8 @@ followed inside the image.`,
     content: contentOptions,
     registry: registryOptions,
   }),
-  async run({ file, paths, content: choices, registry }, { io, log }) {
-    const archive = await openArchiveFile(file);
+  async run({ file, paths, content: choices, registry }, { io, log, atEnd }) {
+    const archive = await openArchiveFile(file, { atEnd });
     const { tree } = archive;
     const inodes = paths.map((path) => {
       const inode = tree.find(utf8ToByteString(path));

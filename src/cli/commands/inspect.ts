@@ -19,8 +19,8 @@ index takes. --json adds the image's config.`,
     file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     json: withDefault(flag("--json", { description: message`As JSON.` }), false),
   }),
-  async run({ file, json }, { io }) {
-    const archive = await openArchiveFile(file);
+  async run({ file, json }, { io, atEnd }) {
+    const archive = await openArchiveFile(file, { atEnd });
     const facts = gather(archive);
     if (!json) return io.out(present(facts));
     const config = JSON.parse(new TextDecoder().decode(await archive.config()));

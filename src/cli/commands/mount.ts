@@ -55,9 +55,10 @@ export interface MountChoices {
   readonly registry: { readonly plainHttp: boolean };
 }
 
-async function serveMount(options: MountChoices, { io, log, writeLog, logging }: CommandContext): Promise<void> {
+async function serveMount(options: MountChoices, context: CommandContext): Promise<void> {
+  const { io, log, writeLog, logging } = context;
   if (options.mounting.detach) (await import("../../fuse/mod.ts")).libc().setsid();
-  const archive = await openArchiveFile(options.file);
+  const archive = await openArchiveFile(options.file, context);
   const { content, close } = await openContent(archive, { ...options.content, ...options.registry }, { io, log });
   try {
     const mounted = await mountArchive(content, options.directory, {

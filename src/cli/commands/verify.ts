@@ -22,8 +22,8 @@ named. With --layers it also fetches every layer, decodes every span from its ow
     source: sourceOption,
     registry: registryOptions,
   }),
-  async run({ file, layers, source, registry }, { io, log }) {
-    const archive = await openArchiveFile(file);
+  async run({ file, layers, source, registry }, { io, log, atEnd }) {
+    const archive = await openArchiveFile(file, { atEnd });
     await archive.verify();
     io.out(`${file}: structure and checksums are right\n`);
     if (!layers) return;
