@@ -98,10 +98,12 @@ export function kernelInflate(
   return outcome("truncated");
 }
 
-/** Asserts that two outcomes are the same. */
-export function assertSame(actual: Outcome, expected: Outcome, context: string): void {
-  assert.equal(actual.verdict, expected.verdict, context);
-  assert.equal(actual.usedBytes, expected.usedBytes, `${context}: bytes used`);
-  assert.equal(actual.plain.length, expected.plain.length, `${context}: plain bytes`);
-  assert.ok(equalBytes(actual.plain, expected.plain), `${context}: contents`);
+/** Asserts that two outcomes are the same; `context` is asked where they are not. */
+export function assertSame(actual: Outcome, expected: Outcome, context: () => string): void {
+  const same = actual.verdict === expected.verdict && actual.usedBytes === expected.usedBytes &&
+    equalBytes(actual.plain, expected.plain);
+  if (same) return;
+  const show = ({ verdict, usedBytes, plain }: Outcome) => ({ verdict, usedBytes, plainBytes: plain.length });
+  assert.deepEqual(show(actual), show(expected), context());
+  assert.fail(`other contents: ${context()}`);
 }
