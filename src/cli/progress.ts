@@ -43,8 +43,9 @@ function plainView(io: Io): ProgressView {
 }
 
 function describe(progress: LayerProgress, elapsedMs: number): string {
-  const { layer, digest, compressedBytes, totalBytes, plainBytes, done } = progress;
+  const { layer, digest, compressedBytes, totalBytes, plainBytes, done, reused } = progress;
   const name = `layer ${layer} ${shortDigest(digest)}`;
+  if (reused) return `${name}: reused, ${formatBytes(totalBytes)} (${formatBytes(plainBytes)} unpacked)`;
   if (done) return `${name}: done, ${formatBytes(totalBytes)} (${formatBytes(plainBytes)} unpacked)`;
   return `${name}: ${formatBytes(compressedBytes)} of ${formatBytes(totalBytes)}${rate(progress, elapsedMs)}`;
 }
@@ -87,11 +88,11 @@ function barView(io: Io, columns: number): ProgressView {
 }
 
 function bar(progress: LayerProgress, elapsedMs: number): string {
-  const { digest, compressedBytes, totalBytes, done } = progress;
-  const share = totalBytes === 0 ? 1 : compressedBytes / totalBytes;
+  const { digest, compressedBytes, totalBytes, done, reused } = progress;
+  const share = totalBytes === 0 || reused ? 1 : compressedBytes / totalBytes;
   const cells = Math.min(BAR_CELLS, Math.floor(share * BAR_CELLS));
   const drawing = `[${"█".repeat(cells)}${"░".repeat(BAR_CELLS - cells)}]`;
   const percent = `${Math.floor(share * 100)}`.padStart(3);
-  const tail = done ? " done" : rate(progress, elapsedMs);
+  const tail = reused ? " reused" : done ? " done" : rate(progress, elapsedMs);
   return `${shortDigest(digest)} ${drawing} ${percent} % of ${formatBytes(totalBytes)}${tail}`;
 }

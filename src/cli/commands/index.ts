@@ -25,6 +25,7 @@ import {
   resolveImage,
 } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
+import { indexCacheOptions, openIndexCache } from "../index_cache_options.ts";
 import { registryOptions, requiredArgument, valueOf } from "../options.ts";
 import { createProgress, PROGRESS_MODES } from "../progress.ts";
 
@@ -47,11 +48,13 @@ export const index = defineCommand({
   description:
     message`IMAGE is a reference as docker takes it (ubuntu:24.04, ghcr.io/owner/name@sha256:…), or one of skopeo's \
 transports: docker://REFERENCE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE, docker-archive:FILE[:TAG]. Layers are streamed: \
-nothing is stored and nothing is converted. The .clip file is all that a mount needs besides the registry.`,
+nothing is stored and nothing is converted. The .clip file is all that a mount needs besides the registry. What is learnt \
+of a layer is kept: the next image that has it downloads nothing of it.`,
   examples: [
     "clip index ubuntu:24.04",
     "clip index --plain-http registry.local:5000/app:v1 -o app.clip",
     "clip index oci:./layout:latest --use-case fast-read -o app.clip",
+    "clip index --layers 3 ghcr.io/owner/app:v1 -o base.clip",
   ],
   parser: object({
     image: requiredArgument("IMAGE", message`What to index.`),
@@ -80,6 +83,9 @@ nothing is stored and nothing is converted. The .clip file is all that a mount n
         })),
         (text) => text === undefined ? machinePlatform() : parsePlatform(text),
       ),
+      layers: optional(option("--layers", integer({ metavar: "K", min: 1 }), {
+        description: message`Index the lowest K layers alone, to be mounted below further ones; default all.`,
+      })),
       jobs: withDefault(
         option("-j", "--jobs", integer({ metavar: "N", min: 1, max: 256 }), {
           description: message`Layers read at once; default the number of processors.`,
@@ -94,13 +100,15 @@ nothing is stored and nothing is converted. The .clip file is all that a mount n
         "auto" as const,
       ),
     }),
+    reuse: indexCacheOptions,
     registry: registryOptions,
   }),
-  async run({ image: text, indexing, registry }, { io, log }) {
+  async run({ image: text, indexing, reuse, registry }, { io, log }) {
     const started = performance.now();
     const reference = parseImageReference(text);
     const output = indexing.output ?? defaultOutput(reference);
     await checkFolder(output);
+    const cache = openIndexCache(reuse, { io, log });
     const { plainHttp } = registry;
     const source = { log, signal: io.signal, plainHttp };
     const { image, blobs } = await resolveImage(reference, { ...source, platform: indexing.platform });
@@ -110,6 +118,8 @@ nothing is stored and nothing is converted. The .clip file is all that a mount n
         spacingBytes: (indexing.checkpointMib ?? USE_CASES[indexing.useCase]) * MIB,
         fileCheckpointBytes: indexing.fileCheckpoints,
         jobs: indexing.jobs,
+        layerCount: indexing.layers,
+        cache,
         log,
         signal: io.signal,
         onProgress: progress.onProgress,
@@ -129,12 +139,15 @@ function summary(output: string, image: Image, result: IndexResult, durationMs: 
   const sum = (of: (scan: IndexResult["scans"][number]) => number) => result.scans.reduce((n, scan) => n + of(scan), 0);
   const compressedBytes = sum((scan) => scan.compressedBytes);
   const share = compressedBytes === 0 ? 0 : 100 * result.archiveBytes / compressedBytes;
-  const layers = `${result.scans.length} ${result.scans.length === 1 ? "layer" : "layers"}`;
+  const count = result.scans.length;
+  const all = image.layers.length;
+  const layers = `${count === all ? "" : `${count} of `}${all} ${all === 1 ? "layer" : "layers"}`;
+  const reused = result.reused.filter((known) => known).length;
   const size = `${formatBytes(compressedBytes)} (${formatBytes(sum((scan) => scan.plainBytes))} unpacked)`;
   return `${output}: ${formatBytes(result.archiveBytes)}, ${share.toFixed(2)} % of ${layers} of ${size}; ` +
     `${formatPlatform(image.platform)}, ${sum((scan) => scan.checkpoints.length)} checkpoints, ${
       formatDuration(durationMs)
-    }\n` +
+    }${reused === 0 ? "" : `; ${reused} of ${count} ${count === 1 ? "layer" : "layers"} reused`}\n` +
     `${formatImageReference(image.pinnedReference)}`;
 }
 

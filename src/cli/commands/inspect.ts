@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
-import { formatBytes } from "../../base/mod.ts";
+import { CorruptError, formatBytes } from "../../base/mod.ts";
 import { type Archive, S_IFREG, SECTION_NAMES } from "../../archive/mod.ts";
 import { CheckpointKind } from "../../codec/mod.ts";
 import { defineCommand } from "../command.ts";
@@ -21,14 +21,28 @@ index takes. --json adds the image's config.`,
   }),
   async run({ file, json }, { io, atEnd }) {
     const archive = await openArchiveFile(file, { atEnd });
-    const facts = gather(archive);
+    const config = parseConfig(await archive.config(), file);
+    const facts = gather(archive, layersOfImage(config));
     if (!json) return io.out(present(facts));
-    const config = JSON.parse(new TextDecoder().decode(await archive.config()));
     io.out(`${JSON.stringify({ ...facts, config }, undefined, 2)}\n`);
   },
 });
 
-function gather(archive: Archive) {
+function parseConfig(bytes: Uint8Array, source: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    throw new CorruptError({ subject: "archive", source, field: "config", expected: "JSON" }, { cause: error });
+  }
+}
+
+/** How many layers the image has, by its config; undefined where that does not say. */
+function layersOfImage(config: unknown): number | undefined {
+  const { rootfs } = (config ?? {}) as { rootfs?: { diff_ids?: unknown } | null };
+  return Array.isArray(rootfs?.diff_ids) ? rootfs.diff_ids.length : undefined;
+}
+
+function gather(archive: Archive, imageLayers: number | undefined) {
   const { image, tree } = archive;
   let files = 0;
   let fileBytes = 0;
@@ -47,6 +61,8 @@ function gather(archive: Archive) {
     configDigest: image.configDigest,
     options: image.options,
     tree: { inodes: tree.inodeCount, entries: tree.direntCount, files, fileBytes },
+    // More than `layers` holds where the lowest alone were indexed.
+    imageLayers: imageLayers ?? image.layers.length,
     layers: image.layers.map((layer, number) => ({ ...layer, ...describeLayer(archive, number) })),
     sections: Object.fromEntries(SECTION_NAMES.map((name) => {
       const { storedBytes, plainBytes } = archive.table.sections[name];
@@ -82,6 +98,7 @@ function present(facts: ReturnType<typeof gather>): string {
   const variant = platform.variant === undefined ? "" : `/${platform.variant}`;
   const files = options.fileCheckpointBytes === null ? "off" : `from ${formatBytes(options.fileCheckpointBytes)}`;
   const share = compressedBytes === 0 ? "" : ` (${(100 * facts.bytes / compressedBytes).toFixed(2)} % of the layers)`;
+  const layerCount = layers.length === facts.imageLayers ? layers.length : `${layers.length} of ${facts.imageLayers}`;
   const lines = [
     `file        ${facts.file}, ${formatBytes(facts.bytes)}${share}`,
     `id          ${facts.id}`,
@@ -91,7 +108,7 @@ function present(facts: ReturnType<typeof gather>): string {
     `config      ${facts.configDigest}`,
     `indexed     checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`,
     `tree        ${tree.entries} entries, ${tree.inodes} inodes, ${tree.files} files of ${formatBytes(tree.fileBytes)}`,
-    `layers      ${layers.length}, ${formatBytes(compressedBytes)} (${formatBytes(plainBytes)} unpacked)`,
+    `layers      ${layerCount}, ${formatBytes(compressedBytes)} (${formatBytes(plainBytes)} unpacked)`,
   ];
   layers.forEach((layer, number) => {
     const kinds = Object.entries(layer.checkpointKinds).filter(([, count]) => count > 0);
