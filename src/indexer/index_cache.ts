@@ -46,7 +46,7 @@ export class IndexCache {
     if (bytes === undefined) return undefined;
     try {
       const { key, scan } = await decodeLayerIndex(bytes, path);
-      if (keyText(key) !== keyText(layerIndexKey(layer, options))) {
+      if (key.layerDigest !== layer.digest || optionsText(key) !== optionsText(layerIndexKey(layer, options))) {
         throw new ClipError("corrupt", `${path}: the layer index of another layer or of other options`);
       }
       if (!suits(layer, scan)) {
@@ -84,7 +84,8 @@ export class IndexCache {
   }
 
   #path(layer: LayerDescriptor, options: ScanLayerOptions): string {
-    const text = `${LAYER_INDEX_VERSION} ${Deno.version.deno} ${keyText(layerIndexKey(layer, options))}`;
+    // The version of Deno stands for that of its zlib, which has a part in what a scan yields.
+    const text = `${LAYER_INDEX_VERSION} ${Deno.version.deno} ${optionsText(layerIndexKey(layer, options))}`;
     const hash = digestHex(sha256(new TextEncoder().encode(text))).slice(0, 8);
     return `${this.#folder}/${digestAlgorithm(layer.digest)}_${digestHex(layer.digest)}-${hash}${SUFFIX}`;
   }
@@ -140,15 +141,13 @@ export class IndexCache {
 
 /** What names a scan: the layer, and all that changes what is found in it. */
 export function layerIndexKey(layer: Pick<LayerDescriptor, "digest">, options: ScanLayerOptions): LayerIndexKey {
-  const { strategy, spacingBytes, fileCheckpointBytes } = options;
-  const kept = { strategy, spacingBytes, fileCheckpointBytes };
-  return { layerDigest: layer.digest, options: kept, scanRevision: SCAN_REVISION };
+  const { spacingBytes, fileCheckpointBytes } = options;
+  return { layerDigest: layer.digest, options: { spacingBytes, fileCheckpointBytes }, scanRevision: SCAN_REVISION };
 }
 
-/** Equal for equal keys, in whatever order their fields were set. */
-function keyText({ layerDigest, options, scanRevision }: LayerIndexKey): string {
-  const { strategy, spacingBytes, fileCheckpointBytes } = options;
-  return JSON.stringify([layerDigest, scanRevision, strategy, spacingBytes, fileCheckpointBytes]);
+/** All of a key but the layer: equal for equal options, in whatever order their fields were set. */
+function optionsText({ options, scanRevision }: LayerIndexKey): string {
+  return JSON.stringify([scanRevision, options.spacingBytes, options.fileCheckpointBytes]);
 }
 
 /**
