@@ -115,7 +115,8 @@ test("inspect: text for people, JSON for programs, both about this image", () =>
     assert.deepEqual(facts.layers.map(({ codec }: { codec: string }) => codec), ["gzip", "none"]);
     assert.deepEqual(facts.config.config, { Cmd: ["sh"] });
     assert.equal(facts.bytes, Deno.statSync(archive).size);
-    assert.deepEqual(facts.options, { spacingBytes: 2 << 20, fileCheckpointBytes: 512 << 10 });
+    assert.equal(facts.options.spacingBytes, 2 << 20);
+    assert.equal(facts.options.fileCheckpointBytes, 512 << 10);
     for (const name of Object.keys(facts.sections)) assert(text.includes(`\n  ${name} `), name);
   }));
 
