@@ -1,7 +1,6 @@
 /** The image that most tests use: made once, by real programs, and kept between runs. */
 import { renameSync } from "node:fs";
-import { mustRun } from "./programs.ts";
-import { isInstalled } from "./programs.ts";
+import { isInstalled, mustRun } from "./programs.ts";
 import { concatenate, tarEnd, type TarMember, tarMember } from "./tar_writer.ts";
 
 /** To be raised when what is made below changes: then it is made anew. */

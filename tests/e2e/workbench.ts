@@ -122,9 +122,18 @@ export class Workbench {
     return pids.filter((pid) => pid !== Deno.pid && commandLine(pid).includes(this.folder));
   }
 
+  /** Takes all mounts away, and waits a little for their servers to end. */
+  async #unmountAll(): Promise<void> {
+    if (this.mounts().length === 0) return;
+    for (const point of this.mounts().reverse()) await runProgram(["umount", "-l", point]);
+    await until(() => this.processes().length === 0, 2000);
+  }
+
   /** Unmounts, stops and removes all that the test left. */
   async clearAway(): Promise<void> {
     const failures: unknown[] = [];
+    // Mounts first: a server that is being stopped may wait for the connections of those who still use it.
+    await this.#unmountAll();
     for (const work of this.#deferred.reverse()) {
       try {
         await work();
@@ -132,10 +141,8 @@ export class Workbench {
         failures.push(error);
       }
     }
-    for (const point of this.mounts().reverse()) await runProgram(["umount", "-l", point]);
-    if (!await until(() => this.processes().length === 0, 2000)) {
-      for (const pid of this.processes()) Deno.kill(pid, "SIGKILL");
-    }
+    await this.#unmountAll();
+    for (const pid of this.processes()) Deno.kill(pid, "SIGKILL");
     await Deno.remove(this.folder, { recursive: true });
     if (failures.length > 0) throw failures[0];
   }
