@@ -46,7 +46,7 @@ export function formatBytes(bytes: number): string {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+  return `${unit === 0 ? value : value.toFixed(value < 9.995 ? 2 : 1)} ${units[unit]}`;
 }
 
 /** A duration for people: `1.5 ms`, `12 ms`, `1.34 s`, `2 min 5 s`. */

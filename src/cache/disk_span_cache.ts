@@ -2,6 +2,8 @@ import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync, re
 import { ClipError, digestAlgorithm, digestHex, messageOf } from "../base/mod.ts";
 import type { LayerCache, LayerKey, SpanCache } from "./layer_cache.ts";
 
+/** In place of a descriptor: no system call accepts it. */
+const CLOSED = -1;
 /** Marks a span as present in a map file. */
 const PRESENT = 1;
 
@@ -95,7 +97,9 @@ class DiskLayerCache implements LayerCache {
   }
 
   close(): void {
-    closeSync(this.#data);
-    closeSync(this.#map);
+    const [data, map] = [this.#data, this.#map];
+    // Numbers of closed descriptors are given out again: a late write must not find the file that has one of them now.
+    this.#data = this.#map = CLOSED;
+    for (const descriptor of [data, map]) if (descriptor !== CLOSED) closeSync(descriptor);
   }
 }

@@ -28,7 +28,7 @@ export interface LayerCache {
   write(span: number, plainOffset: number, bytes: Uint8Array): void;
   /** Takes back the note that a span is present, where that can be done. Never throws. */
   forget(span: number): void;
-  /** Lets go of files. */
+  /** Lets go of files. Afterwards nothing is present and writing fails; a second call does nothing. */
   close(): void;
 }
 

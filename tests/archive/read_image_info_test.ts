@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ImageInfo, MAX_LAYERS } from "../../src/archive/mod.ts";
 import { sampleArchive } from "./model_builder.ts";
-import { refuses, type Sections, tampered } from "./signed.ts";
+import { refuses, type Sections, setText, tampered } from "./signed.ts";
 
 const SAMPLE = sampleArchive();
 
@@ -12,7 +12,7 @@ function edit(change: (image: Json) => void) {
   return (sections: Sections) => {
     const image = JSON.parse(new TextDecoder().decode(sections.image)) as Json;
     change(image);
-    sections.image = new TextEncoder().encode(JSON.stringify(image));
+    setText(sections, JSON.stringify(image));
   };
 }
 
@@ -32,7 +32,7 @@ Deno.test("the image section is JSON, its fields named as in docs/format.md and 
 Deno.test("what is not JSON, or no object, is refused", async () => {
   const texts = ["", "{", "null", "[]", "7", `"text"`, "{}", "{}x", `{"platform":{}}`, "[".repeat(100_000)];
   for (const text of texts) {
-    const bytes = tampered(SAMPLE, (sections) => sections.image = new TextEncoder().encode(text));
+    const bytes = tampered(SAMPLE, (sections) => setText(sections, text));
     await refuses(bytes, /^image( section|\.\w+|)$/);
   }
   await refuses(tampered(SAMPLE, ({ image }) => void (image[20] = 0xff)), /^image section$/);
@@ -77,7 +77,7 @@ Deno.test("a message about a field quotes no more than a line, whatever the fiel
   for (const value of [deep, `"${"x".repeat(1_000_000)}"`, `{"a":${deep}}`]) {
     const bytes = tampered(SAMPLE, (sections) => {
       const text = new TextDecoder().decode(sections.image);
-      sections.image = new TextEncoder().encode(text.replace(/"manifestDigest":"[^"]*"/, `"manifestDigest":${value}`));
+      setText(sections, text.replace(/"manifestDigest":"[^"]*"/, `"manifestDigest":${value}`));
     });
     const error = await refuses(bytes, /^image\.manifestDigest$/);
     assert.match(error.message, /found (a list|an object|"x{160}…?"…?), expected sha256:/);
@@ -87,7 +87,7 @@ Deno.test("a message about a field quotes no more than a line, whatever the fiel
 Deno.test("names that every object has are no fields", async () => {
   const bytes = tampered(SAMPLE, (sections) => {
     const text = new TextDecoder().decode(sections.image).replace(`"source":`, `"__proto__":{"source":"x"},"sourc":`);
-    sections.image = new TextEncoder().encode(text);
+    setText(sections, text);
   });
   await refuses(bytes, /^image\.source$/);
 });

@@ -71,7 +71,12 @@ export function resigned(archive: Uint8Array<ArrayBuffer>, tamper: (file: DataVi
   return bytes;
 }
 
-/** Entry `index` of an inode column, to be read and set. */
+/** Makes `text` the image section. */
+export function setText(sections: Sections, text: string): void {
+  sections.image = new Uint8Array(new TextEncoder().encode(text));
+}
+
+/** An inode column, to be read and set. */
 export function inodeColumn(sections: Sections, column: InodeColumn): Uint32Array {
   const count = new DataView(sections.inodes.buffer).getUint32(0, true);
   const at = COLUMNS_HEADER_BYTES + INODE_COLUMNS.indexOf(column) * (count + 1) * 4;
