@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { deflateRawSync } from "node:zlib";
+import { equalBytes } from "../../src/base/mod.ts";
 import { inflateInto } from "../../src/archive/inflate_into.ts";
 import { SeededRandom, testSeed } from "../codec/seeded_random.ts";
 
@@ -38,5 +39,5 @@ Deno.test("several at once do not disturb each other", async () => {
   const plains = Array.from({ length: 20 }, () => random.bytes(random.below(300_000)));
   const targets = plains.map((plain) => new Uint8Array(plain.length));
   await Promise.all(plains.map((plain, i) => inflateInto(packed(plain), targets[i]!)));
-  plains.forEach((plain, i) => assert.deepEqual(targets[i], plain));
+  plains.forEach((plain, i) => assert.ok(equalBytes(targets[i]!, plain)));
 });
