@@ -6,6 +6,7 @@ import {
   CHECKPOINT,
   CHECKPOINT_AT_HEADER,
   CHECKPOINT_BYTES,
+  CHECKPOINT_IN_BLOCK,
   Encoding,
   FORMAT_VERSION,
   HEADER,
@@ -19,6 +20,7 @@ import {
   SPAN,
   SPAN_BYTES,
 } from "./layout.ts";
+import { WindowGroups } from "./window_groups.ts";
 import type { ArchiveContents, ImageInfo, StoredCheckpoint } from "./model.ts";
 
 /**
@@ -98,23 +100,28 @@ function imageInfo(contents: ArchiveContents): ImageInfo {
 
 function encodeCheckpoints(all: readonly StoredCheckpoint[]): { checkpoints: Uint8Array; windows: Uint8Array } {
   const checkpoints = new Uint8Array(all.length * CHECKPOINT_BYTES);
-  const windows = new Uint8Array(all.reduce((bytes, checkpoint) => bytes + checkpoint.packedWindow.length, 0));
   const view = new DataView(checkpoints.buffer);
-  let windowOffset = 0;
+  const windows = new WindowGroups();
   all.forEach((checkpoint, index) => {
     const at = index * CHECKPOINT_BYTES;
+    const inBlock = checkpoint.blockBitOffset !== undefined;
     writeU64(view, at + CHECKPOINT.plainOffset.at, checkpoint.plainOffset);
     writeU64(view, at + CHECKPOINT.compressedBitOffset.at, checkpoint.compressedBitOffset);
-    writeU64(view, at + CHECKPOINT.windowOffset.at, checkpoint.windowBytes === 0 ? 0 : windowOffset);
-    view.setUint32(at + CHECKPOINT.windowStoredBytes.at, checkpoint.packedWindow.length, true);
-    view.setUint32(at + CHECKPOINT.windowPlainBytes.at, checkpoint.windowBytes, true);
-    view.setUint32(at + CHECKPOINT.windowCrc32.at, checkpoint.windowCrc32, true);
+    writeU64(view, at + CHECKPOINT.blockBitOffset.at, checkpoint.blockBitOffset ?? 0);
+    view.setUint16(at + CHECKPOINT.prefixBytes.at, checkpoint.prefixBytes, true);
     view.setUint8(at + CHECKPOINT.kind.at, checkpoint.kind);
-    view.setUint8(at + CHECKPOINT.flags.at, checkpoint.atHeader ? CHECKPOINT_AT_HEADER : 0);
-    windows.set(checkpoint.packedWindow, windowOffset);
-    windowOffset += checkpoint.packedWindow.length;
+    const flags = (checkpoint.atHeader ? CHECKPOINT_AT_HEADER : 0) | (inBlock ? CHECKPOINT_IN_BLOCK : 0);
+    view.setUint8(at + CHECKPOINT.flags.at, flags);
+    windows.add(checkpoint.packedWindow, (group, windowOffset) => {
+      writeU64(view, at + CHECKPOINT.groupOffset.at, group.offset);
+      view.setUint32(at + CHECKPOINT.groupStoredBytes.at, group.storedBytes, true);
+      view.setUint32(at + CHECKPOINT.groupPlainBytes.at, group.plainBytes, true);
+      view.setUint32(at + CHECKPOINT.groupCrc32.at, group.crc32, true);
+      view.setUint32(at + CHECKPOINT.windowOffset.at, windowOffset, true);
+      view.setUint32(at + CHECKPOINT.windowBytes.at, checkpoint.packedWindow.length, true);
+    });
   });
-  return { checkpoints, windows };
+  return { checkpoints, windows: windows.finish() };
 }
 
 function encodeSpans(contents: ArchiveContents): Uint8Array {

@@ -4,11 +4,14 @@ import {
   CHECKPOINT,
   CHECKPOINT_AT_HEADER,
   CHECKPOINT_BYTES,
+  CHECKPOINT_IN_BLOCK,
   MAX_CHECKPOINT_KIND,
+  MAX_PREFIX_BYTES,
   MAX_SPAN_BYTES,
-  MAX_WINDOW_BYTES,
+  MAX_WINDOW_RECORD_BYTES,
   SPAN,
   SPAN_BYTES,
+  WINDOW_GROUP_BYTES,
 } from "./layout.ts";
 import type { ImageInfo } from "./model.ts";
 
@@ -22,14 +25,22 @@ export interface CheckpointRecord {
   readonly compressedBitOffset: number;
   /** Whether a member or frame header comes first. */
   readonly atHeader: boolean;
-  /** Offset in the windows section; 0 where there is no window. */
+  /** Where the header begins of the block that the place lies in; undefined between blocks. */
+  readonly blockBitOffset: number | undefined;
+  /** Plain bytes that the window ends with and the decoder does not make, 0 to 257. */
+  readonly prefixBytes: number;
+  /** The group of windows that holds this one: offset in the windows section. */
+  readonly groupOffset: number;
+  /** Its length there, deflated. */
+  readonly groupStoredBytes: number;
+  /** Its length inflated. */
+  readonly groupPlainBytes: number;
+  /** CRC-32 of the inflated group. */
+  readonly groupCrc32: number;
+  /** The window record in the inflated group. */
   readonly windowOffset: number;
-  /** Length of the window in the section, deflated. */
-  readonly windowStoredBytes: number;
-  /** Length of the window once inflated, 0 to 32,768; 0: there is none. */
-  readonly windowPlainBytes: number;
-  /** CRC-32 of the window once inflated. */
-  readonly windowCrc32: number;
+  /** Its length; 0: there is none. */
+  readonly windowBytes: number;
 }
 
 /**
@@ -81,15 +92,22 @@ export class LayerTables {
     const view = this.#checkpoints;
     const at = index * CHECKPOINT_BYTES;
     const place = (field: string) => () => ({ subject: "archive", field: `checkpoints[${index}].${field}` });
+    const flags = view.getUint8(at + CHECKPOINT.flags.at);
     return {
       kind: view.getUint8(at + CHECKPOINT.kind.at),
       plainOffset: readU64(view, at + CHECKPOINT.plainOffset.at, place("plainOffset")),
       compressedBitOffset: readU64(view, at + CHECKPOINT.compressedBitOffset.at, place("compressedBitOffset")),
-      atHeader: (view.getUint8(at + CHECKPOINT.flags.at) & CHECKPOINT_AT_HEADER) !== 0,
-      windowOffset: readU64(view, at + CHECKPOINT.windowOffset.at, place("windowOffset")),
-      windowStoredBytes: view.getUint32(at + CHECKPOINT.windowStoredBytes.at, true),
-      windowPlainBytes: view.getUint32(at + CHECKPOINT.windowPlainBytes.at, true),
-      windowCrc32: view.getUint32(at + CHECKPOINT.windowCrc32.at, true),
+      atHeader: (flags & CHECKPOINT_AT_HEADER) !== 0,
+      blockBitOffset: (flags & CHECKPOINT_IN_BLOCK) === 0
+        ? undefined
+        : readU64(view, at + CHECKPOINT.blockBitOffset.at, place("blockBitOffset")),
+      prefixBytes: view.getUint16(at + CHECKPOINT.prefixBytes.at, true),
+      groupOffset: readU64(view, at + CHECKPOINT.groupOffset.at, place("groupOffset")),
+      groupStoredBytes: view.getUint32(at + CHECKPOINT.groupStoredBytes.at, true),
+      groupPlainBytes: view.getUint32(at + CHECKPOINT.groupPlainBytes.at, true),
+      groupCrc32: view.getUint32(at + CHECKPOINT.groupCrc32.at, true),
+      windowOffset: view.getUint32(at + CHECKPOINT.windowOffset.at, true),
+      windowBytes: view.getUint32(at + CHECKPOINT.windowBytes.at, true),
     };
   }
 
@@ -127,7 +145,7 @@ export class LayerTables {
         if (checkpoint.compressedBitOffset !== 0) {
           bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, 0);
         }
-        if (checkpoint.windowPlainBytes !== 0) bad(`${field}.windowPlainBytes`, checkpoint.windowPlainBytes, 0);
+        if (checkpoint.windowBytes !== 0) bad(`${field}.windowBytes`, checkpoint.windowBytes, 0);
       } else {
         const last = index === end - 1;
         const ascends = checkpoint.plainOffset > before.plainOffset ||
@@ -142,15 +160,7 @@ export class LayerTables {
       if (checkpoint.compressedBitOffset > compressedBytes * 8) {
         bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, `at most ${compressedBytes * 8}`);
       }
-      if (checkpoint.windowPlainBytes > MAX_WINDOW_BYTES) {
-        bad(`${field}.windowPlainBytes`, checkpoint.windowPlainBytes, `at most ${MAX_WINDOW_BYTES}`);
-      }
-      if (checkpoint.windowStoredBytes > 2 * MAX_WINDOW_BYTES) {
-        bad(`${field}.windowStoredBytes`, checkpoint.windowStoredBytes, `at most ${2 * MAX_WINDOW_BYTES}`);
-      }
-      if (checkpoint.windowOffset + checkpoint.windowStoredBytes > windowsBytes) {
-        bad(`${field}.windowOffset`, checkpoint.windowOffset, `at most ${windowsBytes - checkpoint.windowStoredBytes}`);
-      }
+      checkRestart(field, checkpoint, windowsBytes);
     }
     const final = this.checkpoint(end - 1);
     const plainBytes = this.layerPlainBytes[layer]!;
@@ -160,10 +170,13 @@ export class LayerTables {
   #checkSmallFields(index: number, kind: number): void {
     const at = index * CHECKPOINT_BYTES;
     const flags = this.#checkpoints.getUint8(at + CHECKPOINT.flags.at);
-    const reserved = this.#checkpoints.getUint16(at + CHECKPOINT.reserved.at, true);
+    const most = CHECKPOINT_AT_HEADER | CHECKPOINT_IN_BLOCK;
     if (kind > MAX_CHECKPOINT_KIND) bad(`checkpoints[${index}].kind`, kind, `at most ${MAX_CHECKPOINT_KIND}`);
-    if (flags > CHECKPOINT_AT_HEADER) bad(`checkpoints[${index}].flags`, flags, `at most ${CHECKPOINT_AT_HEADER}`);
-    if (reserved !== 0) bad(`checkpoints[${index}].reserved`, reserved, 0);
+    if (flags > most) bad(`checkpoints[${index}].flags`, flags, `at most ${most}`);
+    const blockBitOffset = at + CHECKPOINT.blockBitOffset.at;
+    if ((flags & CHECKPOINT_IN_BLOCK) === 0 && this.#checkpoints.getBigUint64(blockBitOffset, true) !== 0n) {
+      bad(`checkpoints[${index}].blockBitOffset`, "a block", "0, as the place is in none");
+    }
   }
 
   #checkSpans(layer: number): void {
@@ -206,6 +219,21 @@ export function spanAt(spanOffsets: Float64Array, first: number, end: number, pl
     else high = middle;
   }
   return low;
+}
+
+/** What a decoder needs besides the place. */
+function checkRestart(field: string, checkpoint: CheckpointRecord, windowsBytes: number): void {
+  const most = (name: keyof CheckpointRecord, bound: number) => {
+    const value = checkpoint[name] as number;
+    if (value > bound) bad(`${field}.${name}`, value, `at most ${bound}`);
+  };
+  if (checkpoint.blockBitOffset !== undefined) most("blockBitOffset", checkpoint.compressedBitOffset);
+  most("prefixBytes", MAX_PREFIX_BYTES);
+  most("groupPlainBytes", WINDOW_GROUP_BYTES + MAX_WINDOW_RECORD_BYTES);
+  most("groupStoredBytes", windowsBytes);
+  most("groupOffset", windowsBytes - checkpoint.groupStoredBytes);
+  most("windowBytes", Math.min(checkpoint.groupPlainBytes, MAX_WINDOW_RECORD_BYTES));
+  most("windowOffset", checkpoint.groupPlainBytes - checkpoint.windowBytes);
 }
 
 function bad(field: string, actual: string | number, expected: string | number): never {

@@ -80,20 +80,35 @@ export const SECTION_NAMES = Object.keys(SectionId) as readonly SectionName[];
 export const CHECKPOINT = {
   plainOffset: { at: 0, bytes: 8 },
   compressedBitOffset: { at: 8, bytes: 8 },
-  windowOffset: { at: 16, bytes: 8 },
-  windowStoredBytes: { at: 24, bytes: 4 },
-  windowPlainBytes: { at: 28, bytes: 4 },
-  /** CRC-32 of the window once inflated: windows are read one by one, past the section's digest. */
-  windowCrc32: { at: 32, bytes: 4 },
-  kind: { at: 36, bytes: 1 },
-  /** Bit 0: the decoder reads a member or frame header first. */
-  flags: { at: 37, bytes: 1 },
-  reserved: { at: 38, bytes: 2 },
+  /** Where the block's header begins that the place lies behind; 0 between blocks. */
+  blockBitOffset: { at: 16, bytes: 8 },
+  /** The group of windows that holds this one: where it is in the windows section, deflated and inflated length. */
+  groupOffset: { at: 24, bytes: 8 },
+  groupStoredBytes: { at: 32, bytes: 4 },
+  groupPlainBytes: { at: 36, bytes: 4 },
+  /** CRC-32 of the group once inflated: groups are read one by one, past the section's digest. */
+  groupCrc32: { at: 40, bytes: 4 },
+  /** The window record in the inflated group; its length is 0 where there is none. */
+  windowOffset: { at: 44, bytes: 4 },
+  windowBytes: { at: 48, bytes: 4 },
+  /** Plain bytes that the window ends with and the decoder does not make, 0 to 257. */
+  prefixBytes: { at: 52, bytes: 2 },
+  kind: { at: 54, bytes: 1 },
+  /** Bit 0: the decoder reads a member or frame header first. Bit 1: the place is inside a block. */
+  flags: { at: 55, bytes: 1 },
 } as const satisfies Record<string, Field>;
 /** Length of a checkpoint record in bytes. */
-export const CHECKPOINT_BYTES = 40;
-/** Bit of {@linkcode CHECKPOINT}.flags. */
+export const CHECKPOINT_BYTES = 56;
+/** Bits of {@linkcode CHECKPOINT}.flags. */
 export const CHECKPOINT_AT_HEADER = 1;
+/** See {@linkcode CHECKPOINT_AT_HEADER}. */
+export const CHECKPOINT_IN_BLOCK = 2;
+/** Longest prefix: a match less one byte. Source: RFC 1951 section 3.2.5. */
+export const MAX_PREFIX_BYTES = 257;
+/** Longest window record: a whole window in many parts, and a block's header. */
+export const MAX_WINDOW_RECORD_BYTES = 65_536;
+/** A group of windows is closed once it holds this much; one cold read inflates one group. */
+export const WINDOW_GROUP_BYTES = 16_384;
 /** Highest kind of checkpoint; the kinds are those of the codecs. */
 export const MAX_CHECKPOINT_KIND = 4;
 /** Longest window: what deflate can refer back to. Source: RFC 1951 section 2. */

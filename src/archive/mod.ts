@@ -8,3 +8,4 @@ export * from "./model.ts";
 export { Archive, openArchive } from "./open_archive.ts";
 export type { SectionInfo, SectionTable } from "./read_sections.ts";
 export { Tree, type TreeBytes } from "./tree.ts";
+export { packWindow, type UnpackedWindow, unpackWindow, type WindowParts } from "./window_record.ts";

@@ -55,12 +55,12 @@ export interface StoredCheckpoint {
   readonly compressedBitOffset: number;
   /** Whether a decoder that starts here reads a member or frame header first. */
   readonly atHeader: boolean;
-  /** The window, raw-deflated; empty where there is none. */
+  /** Where the header begins of the block that the place lies in; undefined between blocks. */
+  readonly blockBitOffset: number | undefined;
+  /** Plain bytes that the window ends with and the decoder does not make, 0 to 257. */
+  readonly prefixBytes: number;
+  /** The window and the block's header as `packWindow` packs them; empty where there is neither. */
   readonly packedWindow: Uint8Array;
-  /** Length of the window once inflated, 0 to 32,768. */
-  readonly windowBytes: number;
-  /** CRC-32 of the window once inflated. */
-  readonly windowCrc32: number;
 }
 
 /** A run of a layer's plain bytes that is verified, cached and shared as a unit. */
@@ -95,6 +95,8 @@ export interface LayerInfo {
 
 /** How the index was made. Part of the archive, so that equal input and options give equal bytes. */
 export interface IndexOptionsInfo {
+  /** How checkpoints were chosen. */
+  readonly strategy: string;
   /** Aim of the spacing between checkpoints, in plain bytes. */
   readonly spacingBytes: number;
   /** Files of at least this many bytes get a checkpoint before them; null: none do. */

@@ -2,12 +2,13 @@ import { crc32 } from "node:zlib";
 import { CorruptError, type Digest, messageOf, type RangeSource, verifyDigest } from "../base/mod.ts";
 import { checkTree } from "./check_tree.ts";
 import { inflateInto } from "./inflate_into.ts";
-import { LayerTables } from "./layer_tables.ts";
+import { type CheckpointRecord, LayerTables } from "./layer_tables.ts";
 import { SECTION_NAMES, type SectionName } from "./layout.ts";
 import type { ImageInfo } from "./model.ts";
 import { readImageInfo } from "./read_image_info.ts";
 import { readSection, readSectionTable, readStored, type SectionTable } from "./read_sections.ts";
 import { Tree, type TreeBytes } from "./tree.ts";
+import { type UnpackedWindow, unpackWindow } from "./window_record.ts";
 
 /** The sections that are read when an archive is opened; the others are read when they are asked for. */
 const AT_OPEN: readonly SectionName[] = [
@@ -37,6 +38,7 @@ export class Archive {
   /** Checkpoints and spans. */
   readonly layers: LayerTables;
   #source: RangeSource;
+  #lastGroup: { readonly offset: number; readonly bytes: Uint8Array } | undefined;
 
   /** Made by {@linkcode openArchive}. */
   constructor(
@@ -79,27 +81,36 @@ export class Archive {
   }
 
   /**
-   * The window of checkpoint number `index`, inflated and checked; empty where it has none.
-   * @throws {CorruptError}
+   * The window of checkpoint number `index` and the header of the block it is in, checked; both empty where it has
+   * none. @throws {CorruptError}
    */
-  async window(index: number): Promise<Uint8Array> {
+  async window(index: number): Promise<UnpackedWindow> {
     const checkpoint = this.layers.checkpoint(index);
-    if (checkpoint.windowPlainBytes === 0) return new Uint8Array(0);
-    const offset = this.table.sections.windows.offset + checkpoint.windowOffset;
-    const stored = await this.#source.readRange({ offset, endExclusive: offset + checkpoint.windowStoredBytes });
+    if (checkpoint.windowBytes === 0) return { window: new Uint8Array(0), blockHeader: new Uint8Array(0) };
+    const group = await this.#windowGroup(index, checkpoint);
+    const record = group.subarray(checkpoint.windowOffset, checkpoint.windowOffset + checkpoint.windowBytes);
+    return unpackWindow(record, this.description);
+  }
+
+  async #windowGroup(index: number, checkpoint: CheckpointRecord): Promise<Uint8Array> {
+    // Neighbours are asked for one after another, and share their group.
+    if (this.#lastGroup?.offset === checkpoint.groupOffset) return this.#lastGroup.bytes;
+    const offset = this.table.sections.windows.offset + checkpoint.groupOffset;
+    const stored = await this.#source.readRange({ offset, endExclusive: offset + checkpoint.groupStoredBytes });
     const details = { subject: "archive", source: this.description, field: `window of checkpoint ${index}`, offset };
-    const window = new Uint8Array(checkpoint.windowPlainBytes);
+    const bytes = new Uint8Array(checkpoint.groupPlainBytes);
     try {
-      await inflateInto(stored, window);
+      await inflateInto(stored, bytes);
     } catch (error) {
-      const expected = `${checkpoint.windowPlainBytes} bytes of deflated data`;
+      const expected = `${checkpoint.groupPlainBytes} bytes of deflated data`;
       throw new CorruptError({ ...details, actual: messageOf(error), expected }, { cause: error });
     }
-    const found = crc32(window) >>> 0;
-    if (found !== checkpoint.windowCrc32) {
-      throw new CorruptError({ ...details, actual: `CRC-32 ${found}`, expected: checkpoint.windowCrc32 });
+    const found = crc32(bytes) >>> 0;
+    if (found !== checkpoint.groupCrc32) {
+      throw new CorruptError({ ...details, actual: `CRC-32 ${found}`, expected: checkpoint.groupCrc32 });
     }
-    return window;
+    this.#lastGroup = { offset: checkpoint.groupOffset, bytes };
+    return bytes;
   }
 
   /** Reads and checks everything that opening does not: every section's digest, each window, manifest and config. */

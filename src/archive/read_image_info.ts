@@ -32,7 +32,11 @@ export function readImageInfo(bytes: Uint8Array, source: string): ImageInfo {
     manifestDigest: image.digest("manifestDigest"),
     manifestMediaType: image.text("manifestMediaType"),
     configDigest: image.digest("configDigest"),
-    options: { spacingBytes: options.count("spacingBytes"), fileCheckpointBytes },
+    options: {
+      strategy: options.text("strategy"),
+      spacingBytes: options.count("spacingBytes"),
+      fileCheckpointBytes,
+    },
     layers,
   };
 }

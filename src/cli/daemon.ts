@@ -22,6 +22,7 @@ export async function startDaemon(options: MountChoices, { io, logging }: Comman
   if (logging.logJson) args.push("--log-json");
   if (options.mounting.allowOther) args.push("--allow-other");
   if (options.content.noCheckpoints) args.push("--no-checkpoints");
+  args.push("--inflate", options.content.inflate);
   if (options.content.source !== undefined) args.push("--source", absoluteSource(options.content.source));
   if (options.registry.plainHttp) args.push("--plain-http");
   // Its folder is the root, so that it keeps no other file system busy.

@@ -1,5 +1,6 @@
 import { ClipError, type Logger, UsageError } from "../base/mod.ts";
 import { type Archive, openArchive } from "../archive/mod.ts";
+import type { InflateName } from "../codec/mod.ts";
 import { diskSpanCache } from "../cache/mod.ts";
 import { Content } from "../content/mod.ts";
 import { FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
@@ -16,6 +17,7 @@ export async function openArchiveFile(path: string, { atEnd }: Pick<CommandConte
 export interface ContentChoices {
   readonly cacheDir: string | undefined;
   readonly noCheckpoints: boolean;
+  readonly inflate: InflateName;
   readonly source: string | undefined;
   readonly plainHttp: boolean;
 }
@@ -42,6 +44,7 @@ export async function openContent(
     },
     cache: diskSpanCache(choices.cacheDir ?? defaultCacheDir(io)),
     useCheckpoints: !choices.noCheckpoints,
+    inflate: choices.inflate,
     log,
   });
   return {

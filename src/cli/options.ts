@@ -6,6 +6,7 @@ import { argument, flag, option } from "@optique/core/primitives";
 import type { NonEmptyString } from "@optique/core/nonempty";
 import type { Parser } from "@optique/core/parser";
 import { choice, string, type ValueParser, type ValueParserResult } from "@optique/core/valueparser";
+import { INFLATE_NAMES } from "../codec/mod.ts";
 import { ClipError, LOG_LEVELS, parseSize } from "../base/mod.ts";
 
 /** A value that one of clip's own functions reads; its ClipError becomes the parser's message. */
@@ -70,6 +71,15 @@ export const registryOptions = object("Registry", {
   ),
 });
 
+/** Who inflates. */
+export const inflateOption = withDefault(
+  option("--inflate", choice(INFLATE_NAMES, { metavar: "NAME" }), {
+    description:
+      message`Who inflates gzip: clip's own WebAssembly kernel, or pako where WebAssembly is refused; default kernel.`,
+  }),
+  "kernel" as const,
+);
+
 /** Another place to fetch layers from. */
 export const sourceOption = optional(
   option("--source", string({ metavar: "IMAGE" }), {
@@ -88,5 +98,6 @@ export const contentOptions = object("Reading", {
     flag("--no-checkpoints", { description: message`Do not use checkpoints: inflate whole layers.` }),
     false,
   ),
+  inflate: inflateOption,
   source: sourceOption,
 });

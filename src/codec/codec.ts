@@ -5,6 +5,19 @@
  * Both directions are push interfaces, synchronous and free of I/O: the caller feeds compressed bytes as they come
  * and is called back with plain bytes. So the same code serves a stream, one range in memory and a Worker.
  */
+import type { Window } from "./window.ts";
+
+/** How checkpoints are chosen; gzip/strategies has a file for each. */
+export const STRATEGY_NAMES = ["interval", "file", "sparse", "exact"] as const;
+
+/** One of {@linkcode STRATEGY_NAMES}. */
+export type StrategyName = (typeof STRATEGY_NAMES)[number];
+
+/** Who inflates: the WebAssembly kernel, or pako where WebAssembly is not to be had, or to compare. */
+export const INFLATE_NAMES = ["kernel", "pako"] as const;
+
+/** One of {@linkcode INFLATE_NAMES}. */
+export type InflateName = (typeof INFLATE_NAMES)[number];
 
 /** Why a checkpoint is where it is. The numbers are the archive's. */
 export const CheckpointKind = {
@@ -25,9 +38,9 @@ export type CheckpointKind = (typeof CheckpointKind)[keyof typeof CheckpointKind
 
 /** A place in the compressed stream at which a decoder can start, and all it needs to do so. */
 export interface Checkpoint {
-  /** Why it is here; a decoder does not look at it. */
+  /** Why it is there. */
   readonly kind: CheckpointKind;
-  /** Plain bytes before this place. */
+  /** Plain bytes before it: the first that a decoder starting here makes is this one. */
   readonly plainOffset: number;
   /**
    * Compressed bits before this place, counted from the start of the blob. Codecs that start on bytes only use
@@ -35,15 +48,33 @@ export interface Checkpoint {
    */
   readonly compressedBitOffset: number;
   /**
-   * The plain bytes just before `plainOffset` that a decoder starting here may refer to, oldest first; at most 32,768
-   * for gzip. Empty where none are needed (start, member, final, uncompressed). Owned by whoever holds the checkpoint.
+   * The plain bytes before what bit `compressedBitOffset` makes, as far as they may be referred to. Nothing where none
+   * are needed (start, member, final, uncompressed). Owned by whoever holds the checkpoint.
    */
-  readonly window: Uint8Array;
+  readonly window: Window;
+  /**
+   * How many plain bytes from `plainOffset` on are the last of the window instead of being decoded: where a match lies
+   * across `plainOffset`, decoding starts behind the match. 0 to 257.
+   */
+  readonly prefixBytes: number;
   /**
    * True where this is the very start of a member or frame, header included: the decoder reads a header first.
-   * False where it starts between two blocks.
+   * False where it starts between two blocks, or inside one.
    */
   readonly atHeader: boolean;
+  /**
+   * The block in whose middle this place is: where its header begins, and the bytes from the one that holds that bit,
+   * enough to read the whole header. Undefined between blocks.
+   */
+  readonly block: BlockHead | undefined;
+}
+
+/** The head of a block, to start inside it. */
+export interface BlockHead {
+  /** Where it begins: compressed bits from the start of the blob. */
+  readonly headerBitOffset: number;
+  /** The compressed bytes from the one that holds that bit, at least to the end of the header. */
+  readonly header: Uint8Array;
 }
 
 /** Takes the plain bytes of a scan as they come, and says where large files begin in them. */
@@ -56,16 +87,25 @@ export interface PlainSink {
    * may leave the last ones in the list until later writes.
    */
   readonly fileStarts: number[];
+  /**
+   * The plain offset up to which the sink would like to be written to before more is decoded, since it may then know of
+   * a large file that begins there; Infinity where it has no wish.
+   */
+  readonly nextStop: number;
 }
 
 /**
  * A codec names a checkpoint before it has written more than this many plain bytes behind it: whoever digests the
  * bytes between checkpoints holds back as much.
  */
-export const MAX_CHECKPOINT_LAG_BYTES: number = 2 * 1024 * 1024;
+export const MAX_CHECKPOINT_LAG_BYTES: number = 4 * 1024 * 1024;
 
 /** What a scan is asked to do. */
 export interface ScanOptions {
+  /** How checkpoints are chosen, by codecs that have a choice. */
+  readonly strategy: StrategyName;
+  /** Default kernel. */
+  readonly inflate?: InflateName | undefined;
   /** Aim at a checkpoint every so many plain bytes. */
   readonly spacingBytes: number;
   /** Where the plain bytes go. */
@@ -90,10 +130,18 @@ export interface Scanner {
   finish(): void;
 }
 
+/** A checkpoint as a decoder wants it: the window is at its full length, bytes that are not kept have any value. */
+export interface DecodeStart extends Omit<Checkpoint, "kind" | "window"> {
+  /** At most 32,768 bytes, oldest first. */
+  readonly window: Uint8Array;
+}
+
 /** What a decoder is asked to do. */
 export interface DecodeOptions {
+  /** Default kernel. */
+  readonly inflate?: InflateName | undefined;
   /** Where to start. `kind` is of no meaning here. */
-  readonly from: Pick<Checkpoint, "plainOffset" | "compressedBitOffset" | "window" | "atHeader">;
+  readonly from: DecodeStart;
   /** How many plain bytes to make before stopping. */
   readonly plainBytes: number;
   /** The next plain bytes; `bytes` may be reused after the call returns. Never more than `plainBytes` in all. */

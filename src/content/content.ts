@@ -12,6 +12,7 @@ import {
   SingleFlight,
 } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
+import type { InflateName } from "../codec/mod.ts";
 import type { LayerCache, SpanCache } from "../cache/mod.ts";
 import { type ContentCounters, newCounters } from "./counters.ts";
 import { planRead, planRun, type Run } from "./read_plan.ts";
@@ -41,6 +42,8 @@ export interface ContentOptions {
   readonly cache: SpanCache;
   /** False: ignore checkpoints, inflate whole layers. */
   readonly useCheckpoints: boolean;
+  /** Who inflates; default kernel. */
+  readonly inflate?: InflateName;
   readonly log: Logger;
   /** A fetch of one run that takes longer is given up; whole layers have no such bound. Default 30,000. */
   readonly deadlineMs?: number;
@@ -259,7 +262,7 @@ export class Content {
         if (!this.#store(run.layer, span, bytes)) this.#recent.set(span, bytes);
         onSpan(span, bytes);
       },
-    }, deadline).catch((error) => {
+    }, { signal: deadline, inflate: this.#options.inflate }).catch((error) => {
       if (deadline === undefined || error !== deadline.reason) throw error;
       throw new ClipError("network", `${source.description}: no answer within ${formatDuration(deadlineMs)}`);
     });

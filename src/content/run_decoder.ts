@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import { CorruptError, DigestMismatchError, KIB, MIB, type RangeSource, sha256Bytes } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
-import { codecByName, type Decoder } from "../codec/mod.ts";
+import { codecByName, type Decoder, type InflateName } from "../codec/mod.ts";
 import type { Run } from "./read_plan.ts";
 
 /** Runs of more compressed bytes than this are streamed; shorter ones are one request for one range. */
@@ -31,12 +31,20 @@ export async function decodeRun(
   run: Run,
   source: RangeSource,
   events: RunEvents,
-  signal?: AbortSignal,
+  { signal, inflate }: { signal?: AbortSignal | undefined; inflate?: InflateName | undefined } = {},
 ): Promise<void> {
   const spans = new SpanAssembler(archive, run, source.description, events);
   const from = archive.layers.checkpoint(run.checkpoint);
+  const { window, blockHeader } = await archive.window(run.checkpoint);
   const decoder = codecByName(archive.image.layers[run.layer]!.codec).decoder({
-    from: { ...from, window: await archive.window(run.checkpoint) },
+    inflate,
+    from: {
+      ...from,
+      window,
+      block: from.blockBitOffset === undefined
+        ? undefined
+        : { headerBitOffset: from.blockBitOffset, header: blockHeader },
+    },
     plainBytes: run.plainBytes,
     onPlain: (bytes) => spans.add(bytes),
   });

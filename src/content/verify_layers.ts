@@ -1,4 +1,5 @@
 import type { RangeSource } from "../base/mod.ts";
+import type { InflateName } from "../codec/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import { planRun } from "./read_plan.ts";
 import { decodeRun } from "./run_decoder.ts";
@@ -16,7 +17,11 @@ export interface VerifiedLayers {
  */
 export async function verifyLayers(
   archive: Archive,
-  { blob, signal }: { blob: (layer: number) => RangeSource; signal?: AbortSignal },
+  { blob, signal, inflate }: {
+    blob: (layer: number) => RangeSource;
+    signal?: AbortSignal;
+    inflate?: InflateName | undefined;
+  },
 ): Promise<VerifiedLayers> {
   const { layers, image } = archive;
   const seen = new Set<string>();
@@ -34,7 +39,7 @@ export async function verifyLayers(
         spans++;
         plainBytes += bytes.length;
       };
-      await decodeRun(archive, run, source, { onRequest: () => {}, onSpan }, signal);
+      await decodeRun(archive, run, source, { onRequest: () => {}, onSpan }, { signal, inflate });
       span = run.endSpan;
     }
   }

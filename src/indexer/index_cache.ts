@@ -141,13 +141,15 @@ export class IndexCache {
 
 /** What names a scan: the layer, and all that changes what is found in it. */
 export function layerIndexKey(layer: Pick<LayerDescriptor, "digest">, options: ScanLayerOptions): LayerIndexKey {
-  const { spacingBytes, fileCheckpointBytes } = options;
-  return { layerDigest: layer.digest, options: { spacingBytes, fileCheckpointBytes }, scanRevision: SCAN_REVISION };
+  const { strategy, spacingBytes, fileCheckpointBytes } = options;
+  const kept = { strategy, spacingBytes, fileCheckpointBytes };
+  return { layerDigest: layer.digest, options: kept, scanRevision: SCAN_REVISION };
 }
 
 /** All of a key but the layer: equal for equal options, in whatever order their fields were set. */
 function optionsText({ options, scanRevision }: LayerIndexKey): string {
-  return JSON.stringify([scanRevision, options.spacingBytes, options.fileCheckpointBytes]);
+  const { strategy, spacingBytes, fileCheckpointBytes } = options;
+  return JSON.stringify([scanRevision, strategy, spacingBytes, fileCheckpointBytes]);
 }
 
 /**

@@ -62,7 +62,11 @@ function archiveContents(
       manifestDigest: image.manifestDigest,
       manifestMediaType: image.manifestMediaType,
       configDigest: image.configDigest,
-      options: { spacingBytes: options.spacingBytes, fileCheckpointBytes: options.fileCheckpointBytes },
+      options: {
+        strategy: options.strategy,
+        spacingBytes: options.spacingBytes,
+        fileCheckpointBytes: options.fileCheckpointBytes,
+      },
     },
     manifest: image.manifestBytes,
     config: image.configBytes,

@@ -16,6 +16,7 @@ import { createHash } from "node:crypto";
 import { deflateRawSync } from "node:zlib";
 import { ClipError, CorruptError, type Digest, equalBytes, messageOf, parseDigest } from "../base/mod.ts";
 import { inflateInto } from "../archive/mod.ts";
+import { STRATEGY_NAMES } from "../codec/mod.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { readEntries, writeEntries } from "./entries_coding.ts";
@@ -136,15 +137,17 @@ export async function decodeLayerIndex(bytes: Uint8Array, source: string): Promi
 }
 
 /** In the order of the bytes; a further option goes behind them. 0 stands for null, other sizes are one more. */
-function writeOptions(writer: ByteWriter, { spacingBytes, fileCheckpointBytes }: ScanLayerOptions): void {
+function writeOptions(writer: ByteWriter, { strategy, spacingBytes, fileCheckpointBytes }: ScanLayerOptions): void {
+  writer.count(STRATEGY_NAMES.indexOf(strategy));
   writer.count(spacingBytes);
   writer.count(fileCheckpointBytes === null ? 0 : fileCheckpointBytes + 1);
 }
 
 function readOptions(reader: ByteReader): ScanLayerOptions {
+  const strategy = STRATEGY_NAMES[reader.count("strategy", STRATEGY_NAMES.length - 1)]!;
   const spacingBytes = reader.count("spacingBytes");
   const fileCheckpoint = reader.count("fileCheckpointBytes");
-  return { spacingBytes, fileCheckpointBytes: fileCheckpoint === 0 ? null : fileCheckpoint - 1 };
+  return { strategy, spacingBytes, fileCheckpointBytes: fileCheckpoint === 0 ? null : fileCheckpoint - 1 };
 }
 
 /** Checks the header, and inflates the body. */

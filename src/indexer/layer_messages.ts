@@ -1,10 +1,11 @@
 /** What the indexing thread and a layer Worker say to each other. */
 import { ClipError, type ErrorCode } from "../base/mod.ts";
+import type { InflateName } from "../codec/mod.ts";
 import type { LayerIndexKey } from "./layer_index.ts";
 
 /** To the Worker: a layer begins, its compressed bytes (transferred), its end. */
 export type ToLayerWorker =
-  | { readonly type: "start"; readonly mediaType: string; readonly key: LayerIndexKey }
+  | { readonly type: "start"; readonly mediaType: string; readonly key: LayerIndexKey; readonly inflate: InflateName }
   | { readonly type: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "end" };
 

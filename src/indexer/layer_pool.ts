@@ -1,6 +1,7 @@
 import { ClipError } from "../base/mod.ts";
 import { type FromLayerWorker, fromPlainError, type ToLayerWorker } from "./layer_messages.ts";
 import { decodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
+import type { InflateName } from "../codec/mod.ts";
 import type { LayerScan } from "./layer_scan.ts";
 
 /** Pieces under way to a Worker before the network has to wait: 8 of 256 KiB. */
@@ -13,6 +14,8 @@ export interface LayerJob {
   readonly mediaType: string;
   /** Names the layer and the options. */
   readonly key: LayerIndexKey;
+  /** Who inflates. */
+  readonly inflate: InflateName;
   /** The compressed bytes in order. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Told of each chunk as it arrives, before it is scanned. */
@@ -63,7 +66,7 @@ export class LayerScanThread {
    */
   async scan(job: LayerJob): Promise<LayerResult> {
     this.#onPlain = job.onPlain;
-    this.#post({ type: "start", mediaType: job.mediaType, key: job.key });
+    this.#post({ type: "start", mediaType: job.mediaType, key: job.key, inflate: job.inflate });
     for await (const piece of gather(job.chunks, job.onCompressed)) {
       this.#underWay++;
       this.#post({ type: "bytes", bytes: piece }, [piece.buffer]);

@@ -1,10 +1,13 @@
 /** What one pass over a layer tells, as plain data that can travel between threads and be kept by layer digest. */
 import type { Span, StoredCheckpoint } from "../archive/mod.ts";
 import type { Digest } from "../base/mod.ts";
+import type { StrategyName } from "../codec/mod.ts";
 import type { TarEntry } from "../tar/mod.ts";
 
 /** The options of indexing that change what a scan finds. */
 export interface ScanLayerOptions {
+  /** How checkpoints are chosen. */
+  readonly strategy: StrategyName;
   /** Aim at a checkpoint every so many plain bytes. */
   readonly spacingBytes: number;
   /** Files of at least this many bytes get a checkpoint before them; null: none do. */

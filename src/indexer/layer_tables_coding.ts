@@ -1,18 +1,19 @@
 /** Checkpoints and spans in a layer index, and back. docs/format.md, "Layer index", tells the bytes. */
 import {
   MAX_CHECKPOINT_KIND,
+  MAX_PREFIX_BYTES,
   MAX_SPAN_BYTES,
-  MAX_WINDOW_BYTES,
+  MAX_WINDOW_RECORD_BYTES,
   type Span,
   type StoredCheckpoint,
 } from "../archive/mod.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 
-/** Bit of a checkpoint's first byte: a member or frame header comes first. The lower bits are the kind. */
+/** Bits of a checkpoint's first byte: a member or frame header comes first; it is inside a block. Below is the kind. */
 const AT_HEADER = 0x80;
+const IN_BLOCK = 0x40;
 const DIGEST_BYTES = 32;
-const CRC32_BYTES = 4;
 /** The fewest bytes that a checkpoint takes, and a span: so many can there be at most in what is left. */
 const MIN_CHECKPOINT_BYTES = 4;
 const MIN_SPAN_BYTES = 2 + DIGEST_BYTES;
@@ -55,10 +56,12 @@ export function readCheckpoints(reader: ByteReader, sizes: LayerSizes): StoredCh
     }
     plainOffset += plainStep;
     compressedBitOffset += reader.count("compressedBitOffset", sizes.compressedBytes * 8 - compressedBitOffset);
-    const checkpoint = { plainOffset, compressedBitOffset, ...readRestart(reader) };
+    const checkpoint = { plainOffset, compressedBitOffset, ...readRestart(reader, compressedBitOffset) };
     // Where nothing else helps, the layer is decoded from the first: it must need nothing.
     if (row === 0 && compressedBitOffset !== 0) reader.bad("compressedBitOffset", compressedBitOffset, 0);
-    if (row === 0 && checkpoint.windowBytes !== 0) reader.bad("windowBytes", checkpoint.windowBytes, 0);
+    if (row === 0 && checkpoint.packedWindow.length !== 0) {
+      reader.bad("packedWindow", `${checkpoint.packedWindow.length} bytes`, "none");
+    }
     checkpoints.push(checkpoint);
   }
   if (plainOffset !== sizes.plainBytes) reader.bad("plainOffset", plainOffset, sizes.plainBytes);
@@ -68,26 +71,26 @@ export function readCheckpoints(reader: ByteReader, sizes: LayerSizes): StoredCh
 /** What a checkpoint holds besides its place. */
 type Restart = Omit<StoredCheckpoint, "plainOffset" | "compressedBitOffset">;
 
-function writeRestart(writer: ByteWriter, checkpoint: Restart): void {
-  writer.u8(checkpoint.kind | (checkpoint.atHeader ? AT_HEADER : 0));
-  writer.count(checkpoint.windowBytes);
-  if (checkpoint.windowBytes === 0) return;
-  writer.counted(checkpoint.packedWindow);
-  const crc32 = new Uint8Array(CRC32_BYTES);
-  new DataView(crc32.buffer).setUint32(0, checkpoint.windowCrc32, true);
-  writer.raw(crc32);
+function writeRestart(writer: ByteWriter, checkpoint: StoredCheckpoint): void {
+  const { kind, atHeader, blockBitOffset, prefixBytes, packedWindow, compressedBitOffset } = checkpoint;
+  writer.u8(kind | (atHeader ? AT_HEADER : 0) | (blockBitOffset === undefined ? 0 : IN_BLOCK));
+  if (blockBitOffset !== undefined) writer.count(compressedBitOffset - blockBitOffset);
+  writer.count(prefixBytes);
+  writer.counted(packedWindow);
 }
 
-function readRestart(reader: ByteReader): Restart {
-  const first = reader.u8("kind", AT_HEADER + MAX_CHECKPOINT_KIND);
-  const kind = first & ~AT_HEADER;
+function readRestart(reader: ByteReader, compressedBitOffset: number): Restart {
+  const first = reader.u8("kind", 0xff);
+  const kind = first & ~(AT_HEADER | IN_BLOCK);
   if (kind > MAX_CHECKPOINT_KIND) reader.bad("kind", kind, `at most ${MAX_CHECKPOINT_KIND}`);
-  const atHeader = (first & AT_HEADER) !== 0;
-  const windowBytes = reader.count("windowBytes", MAX_WINDOW_BYTES);
-  if (windowBytes === 0) return { kind, atHeader, windowBytes, packedWindow: new Uint8Array(0), windowCrc32: 0 };
-  const packedWindow = reader.counted("packedWindow", 2 * MAX_WINDOW_BYTES);
-  const crc32 = reader.raw("windowCrc32", CRC32_BYTES);
-  return { kind, atHeader, windowBytes, packedWindow, windowCrc32: new DataView(crc32.buffer).getUint32(0, true) };
+  const inBlock = (first & IN_BLOCK) !== 0;
+  return {
+    kind,
+    atHeader: (first & AT_HEADER) !== 0,
+    blockBitOffset: inBlock ? compressedBitOffset - reader.count("blockBitOffset", compressedBitOffset) : undefined,
+    prefixBytes: reader.count("prefixBytes", MAX_PREFIX_BYTES),
+    packedWindow: reader.counted("packedWindow", MAX_WINDOW_RECORD_BYTES),
+  };
 }
 
 /** How many there are, and each relative to the one before. */

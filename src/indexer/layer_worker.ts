@@ -16,7 +16,7 @@ port.onmessage = ({ data }) => {
     switch (data.type) {
       case "start":
         key = data.key;
-        scanner = new LayerScanner(data.mediaType, key.options);
+        scanner = new LayerScanner(data.mediaType, key.options, data.inflate);
         break;
       case "bytes":
         // After a failure the rest of the layer, already under way, is let pass.

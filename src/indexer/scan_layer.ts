@@ -1,11 +1,19 @@
-import { crc32, deflateRawSync } from "node:zlib";
-import { Digester } from "../base/mod.ts";
-import type { StoredCheckpoint } from "../archive/mod.ts";
-import { type Checkpoint, codecForLayer, FIRST_BYTES, MAX_CHECKPOINT_LAG_BYTES, type Scanner } from "../codec/mod.ts";
+import { Digester, MIB } from "../base/mod.ts";
+import { packWindow, type StoredCheckpoint } from "../archive/mod.ts";
+import {
+  type Checkpoint,
+  codecForLayer,
+  FIRST_BYTES,
+  type InflateName,
+  MAX_CHECKPOINT_LAG_BYTES,
+  type Scanner,
+} from "../codec/mod.ts";
 import { type TarEntry, TarScanner } from "../tar/mod.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
 import { SpanDigester } from "./span_digester.ts";
 
+/** Spans without a checkpoint of their own are closed at twice the spacing, or at this. */
+const LEAST_LONGEST_SPAN_BYTES = 4 * MIB;
 /** A layer of more warnings than these is told of the rest in one line. */
 const MAX_WARNINGS = 20;
 
@@ -16,6 +24,7 @@ const MAX_WARNINGS = 20;
 export class LayerScanner {
   #options: ScanLayerOptions;
   #mediaType: string;
+  #inflate: InflateName | undefined;
   #codecName = "";
   #scanner: Scanner | undefined;
   #head = new Uint8Array(0);
@@ -30,12 +39,13 @@ export class LayerScanner {
   #moreWarnings = 0;
 
   /** Nothing pushed yet. @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format. */
-  constructor(mediaType: string, options: ScanLayerOptions) {
+  constructor(mediaType: string, options: ScanLayerOptions, inflate?: InflateName) {
+    this.#inflate = inflate;
     this.#mediaType = mediaType;
     this.#options = options;
     this.#spans = new SpanDigester({
       lagBytes: MAX_CHECKPOINT_LAG_BYTES,
-      maxSpanBytes: Math.max(2 * options.spacingBytes, 2 * MAX_CHECKPOINT_LAG_BYTES),
+      maxSpanBytes: Math.max(2 * options.spacingBytes, LEAST_LONGEST_SPAN_BYTES),
     });
     this.#tar = new TarScanner({
       onEntry: (entry) => this.#onEntry(entry),
@@ -65,9 +75,18 @@ export class LayerScanner {
     const { codec, warning } = codecForLayer({ mediaType: this.#mediaType, firstBytes: this.#head });
     if (warning !== undefined) this.#warn(warning);
     this.#codecName = codec.name;
+    const tar = this.#tar;
     this.#scanner = codec.scanner({
+      strategy: this.#options.strategy,
+      inflate: this.#inflate,
       spacingBytes: this.#options.spacingBytes,
-      sink: { write: (bytes) => this.#onPlain(bytes), fileStarts: this.#fileStarts },
+      sink: {
+        write: (bytes) => this.#onPlain(bytes),
+        fileStarts: this.#fileStarts,
+        get nextStop() {
+          return tar.nextStop;
+        },
+      },
       onCheckpoint: (checkpoint) => this.#onCheckpoint(checkpoint),
       onWarning: (message) => this.#warn(message),
     });
@@ -103,7 +122,8 @@ export class LayerScanner {
 
   #onEntry(entry: TarEntry): void {
     this.#entries.push(entry);
-    const { fileCheckpointBytes } = this.#options;
+    const { strategy, fileCheckpointBytes } = this.#options;
+    if (strategy === "interval" || strategy === "sparse") return;
     if (fileCheckpointBytes !== null && entry.storedBytes >= fileCheckpointBytes && entry.storedBytes > 0) {
       this.#fileStarts.push(entry.dataPlainOffset);
     }
@@ -111,15 +131,15 @@ export class LayerScanner {
 
   #onCheckpoint(checkpoint: Checkpoint): void {
     if (!this.#spans.checkpoint(checkpoint.plainOffset)) return;
-    const { window } = checkpoint;
+    const { kind, plainOffset, compressedBitOffset, atHeader, prefixBytes, window, block } = checkpoint;
     this.#checkpoints.push({
-      kind: checkpoint.kind,
-      plainOffset: checkpoint.plainOffset,
-      compressedBitOffset: checkpoint.compressedBitOffset,
-      atHeader: checkpoint.atHeader,
-      packedWindow: window.length === 0 ? new Uint8Array(0) : new Uint8Array(deflateRawSync(window)),
-      windowBytes: window.length,
-      windowCrc32: window.length === 0 ? 0 : crc32(window),
+      kind,
+      plainOffset,
+      compressedBitOffset,
+      atHeader,
+      prefixBytes,
+      blockBitOffset: block?.headerBitOffset,
+      packedWindow: packWindow({ ...window, blockHeader: block?.header ?? new Uint8Array(0) }),
     });
   }
 

@@ -1,4 +1,5 @@
 import { ClipError, CorruptError, digestAlgorithm, Digester, DigestMismatchError, type Logger } from "../base/mod.ts";
+import type { InflateName } from "../codec/mod.ts";
 import type { BlobStore, LayerDescriptor } from "../oci/mod.ts";
 import { type IndexCache, layerIndexKey } from "./index_cache.ts";
 import { LayerScanThread } from "./layer_pool.ts";
@@ -26,6 +27,8 @@ export interface LayerProgress {
 export interface ScanLayersOptions extends ScanLayerOptions {
   /** Layers scanned at once, at least 1. */
   readonly jobs: number;
+  /** Who inflates; default kernel. */
+  readonly inflate?: InflateName;
   /** What is known of layers from before, and where what is learnt is kept; without it every layer is read. */
   readonly cache?: IndexCache | undefined;
   /** Where warnings go. */
@@ -164,6 +167,7 @@ async function scanLayer(
     const { scan, index } = await thread.scan({
       mediaType: layer.mediaType,
       key: layerIndexKey(layer, options),
+      inflate: options.inflate ?? "kernel",
       chunks: blobs.layer(layer).stream({ ...(options.signal === undefined ? {} : { signal: options.signal }) }),
       onCompressed: (chunk) => {
         digester.update(chunk);

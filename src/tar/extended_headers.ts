@@ -62,6 +62,11 @@ export class ExtendedHeaders implements Extensions {
     return endExclusive;
   }
 
+  /** How much of the data has still to come. */
+  get missingBytes(): number {
+    return this.#data.length - this.#filledBytes;
+  }
+
   /** Whether all of the data has come. */
   get isFull(): boolean {
     return this.#filledBytes === this.#data.length;

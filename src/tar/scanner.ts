@@ -92,6 +92,17 @@ export class TarScanner {
   }
 
   /**
+   * The plain offset up to which bytes are needed before the scan can tell of anything new: the end of the next block of
+   * a header. Infinity once the archive has ended.
+   */
+  get nextStop(): number {
+    if (this.#state === State.ended) return Infinity;
+    if (this.#skipBytes > 0) return this.#plainOffset + this.#skipBytes + BLOCK_BYTES;
+    if (this.#state === State.extended) return this.#plainOffset + this.#extended.missingBytes;
+    return this.#plainOffset + BLOCK_BYTES - this.#blockFill;
+  }
+
+  /**
    * The next bytes of the stream; they may be reused by the caller afterwards.
    * @throws {CorruptError} at the first header that cannot be; its offset is the header's. The scan is over then.
    * @throws {ClipError} `unsupported` for a part of a multi-volume archive.

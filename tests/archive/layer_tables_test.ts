@@ -12,7 +12,7 @@ import {
   sampleArchive,
   sampleLayers,
 } from "./model_builder.ts";
-import { openAndVerify, refuses, type Sections, tampered } from "./signed.ts";
+import { openAndVerify, refuses, type Sections, setText, tampered } from "./signed.ts";
 
 const SAMPLE = sampleArchive();
 
@@ -40,7 +40,7 @@ function editImage(from: string | RegExp, to: string) {
   return (sections: Sections) => {
     const text = new TextDecoder().decode(sections.image);
     assert.notEqual(text.replace(from, to), text);
-    sections.image = new TextEncoder().encode(text.replace(from, to));
+    setText(sections, text.replace(from, to));
   };
 }
 
@@ -52,15 +52,13 @@ Deno.test("checkpoints and spans come back as they went in, layer after layer", 
   assert.deepEqual(tables.layerPlainBytes, [8192, 5000, 0]);
   assert.deepEqual([...tables.firstCheckpoint], [0, 9, 13, 15]);
   assert.deepEqual([...tables.firstSpan], [0, 8, 16, 16]);
-  let windowOffset = 0;
-  layers.flatMap(({ checkpoints }) => checkpoints).forEach(({ packedWindow, windowBytes, ...rest }, index) => {
-    assert.deepEqual(tables.checkpoint(index), {
-      ...rest,
-      windowOffset: windowBytes === 0 ? 0 : windowOffset,
-      windowStoredBytes: packedWindow.length,
-      windowPlainBytes: windowBytes,
-    });
-    windowOffset += packedWindow.length;
+  layers.flatMap(({ checkpoints }) => checkpoints).forEach(({ packedWindow, ...place }, index) => {
+    const { groupOffset, groupStoredBytes, groupPlainBytes, groupCrc32, windowOffset, windowBytes, ...rest } = tables
+      .checkpoint(index);
+    assert.deepEqual(rest, place);
+    assert.equal(windowBytes, packedWindow.length);
+    if (windowBytes === 0) assert.deepEqual([groupOffset, groupStoredBytes, groupPlainBytes, groupCrc32], [0, 0, 0, 0]);
+    else assert.ok(windowOffset + windowBytes <= groupPlainBytes && groupStoredBytes > 0);
   });
   layers.forEach(({ spans, info }, number) => {
     const plain = layerBytes(number, info.plainBytes);
@@ -97,7 +95,7 @@ Deno.test("checkpoints: start, order, bounds", async () => {
   await refusesTampered(/^checkpoints\[0\]\.plainOffset$/, setCheckpoint(0, "plainOffset", 1n));
   await refusesTampered(/^checkpoints\[9\]\.plainOffset$/, setCheckpoint(9, "plainOffset", 1n));
   await refusesTampered(/^checkpoints\[0\]\.compressedBitOffset$/, setCheckpoint(0, "compressedBitOffset", 8n));
-  await refusesTampered(/^checkpoints\[0\]\.windowPlainBytes$/, setCheckpoint(0, "windowPlainBytes", 1n));
+  await refusesTampered(/^checkpoints\[0\]\.windowBytes$/, setCheckpoint(0, "windowBytes", 1n));
   for (const value of [0n, 1024n, 3072n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
     await refusesTampered(/^checkpoints\[[23]\]\.plainOffset$/, setCheckpoint(2, "plainOffset", value));
   }
@@ -111,29 +109,38 @@ Deno.test("checkpoints: start, order, bounds", async () => {
   await openAndVerify(tampered(SAMPLE, setCheckpoint(8, "compressedBitOffset", final - 1n)));
 });
 
-Deno.test("checkpoints: kind, flags, reserved field", async () => {
+Deno.test("checkpoints: kind, flags, block, prefix", async () => {
   await refusesTampered(/^checkpoints\[3\]\.kind$/, setCheckpoint(3, "kind", 5n));
-  await refusesTampered(/^checkpoints\[3\]\.flags$/, setCheckpoint(3, "flags", 2n));
-  await refusesTampered(/^checkpoints\[3\]\.reserved$/, setCheckpoint(3, "reserved", 256n));
+  await refusesTampered(/^checkpoints\[3\]\.flags$/, setCheckpoint(3, "flags", 4n));
+  await refusesTampered(/^checkpoints\[3\]\.blockBitOffset$/, setCheckpoint(3, "blockBitOffset", 8n));
+  await refusesTampered(/^checkpoints\[3\]\.blockBitOffset$/, (sections) => {
+    setCheckpoint(3, "flags", 2n)(sections);
+    setCheckpoint(3, "blockBitOffset", 2n ** 40n)(sections);
+  });
+  await refusesTampered(/^checkpoints\[3\]\.prefixBytes$/, setCheckpoint(3, "prefixBytes", 258n));
 });
 
-Deno.test("windows: outside the section, too long, longer or shorter than said", async () => {
+Deno.test("windows: outside the section or the group, too long, longer or shorter than said", async () => {
   for (const value of [10_000_000n, 2n ** 53n - 1n, 2n ** 53n]) {
-    await refusesTampered(/^checkpoints\[3\]\.windowOffset$/, setCheckpoint(3, "windowOffset", value));
+    await refusesTampered(/^checkpoints\[3\]\.groupOffset$/, setCheckpoint(3, "groupOffset", value));
   }
-  for (const value of [32_769n, 0xffffffffn]) {
-    await refusesTampered(/^checkpoints\[3\]\.windowPlainBytes$/, setCheckpoint(3, "windowPlainBytes", value));
+  for (const value of [16_384n + 65_537n, 0xffffffffn]) {
+    await refusesTampered(/^checkpoints\[3\]\.groupPlainBytes$/, setCheckpoint(3, "groupPlainBytes", value));
   }
-  await refusesTampered(/^checkpoints\[3\]\.windowOffset$/, setCheckpoint(3, "windowStoredBytes", 60_000n));
-  for (const value of [65_537n, 0xffffffffn]) {
-    await refusesTampered(/^checkpoints\[3\]\.windowStoredBytes$/, setCheckpoint(3, "windowStoredBytes", value));
-  }
-  for (const value of [699n, 701n, 32_768n]) {
-    await refusesTampered(/^window of checkpoint 3$/, setCheckpoint(3, "windowPlainBytes", value));
+  await refusesTampered(/^checkpoints\[3\]\.groupStoredBytes$/, setCheckpoint(3, "groupStoredBytes", 0xffffffffn));
+  await refusesTampered(/^checkpoints\[3\]\.windowBytes$/, setCheckpoint(3, "windowBytes", 65_537n));
+  await refusesTampered(/^checkpoints\[3\]\.windowOffset$/, setCheckpoint(3, "windowOffset", 60_000n));
+  // Of the first with a window: neighbours have their group from it.
+  for (const value of [2200n, 32_768n]) {
+    await refusesTampered(/^window of checkpoint 1$/, setCheckpoint(1, "groupPlainBytes", value + 8000n));
   }
   for (const value of [0n, 1n]) {
-    await refusesTampered(/^window of checkpoint 3$/, setCheckpoint(3, "windowStoredBytes", value));
+    await refusesTampered(/^window of checkpoint 1$/, setCheckpoint(1, "groupStoredBytes", value));
   }
+  await refusesTampered(
+    /^window (length|block header length|gap|part length|number of parts)$/,
+    setCheckpoint(3, "windowBytes", 5n),
+  );
 });
 
 Deno.test("spans: start, order, checkpoints, reserved field", async () => {

@@ -1,5 +1,4 @@
 /** Small images made by hand or at random, as the writer of archives takes them. */
-import { crc32, deflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { type ByteString, sha256, sha256Bytes } from "../../src/base/mod.ts";
 import {
@@ -9,6 +8,7 @@ import {
   encodeArchive,
   type Extent,
   openArchive,
+  packWindow,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
@@ -116,9 +116,14 @@ function checkpoint(kind: number, plain: Uint8Array, plainOffset: number, compre
     plainOffset,
     compressedBitOffset,
     atHeader: kind === 0,
-    packedWindow: window.length === 0 ? new Uint8Array(0) : new Uint8Array(deflateRawSync(window)),
-    windowBytes: window.length,
-    windowCrc32: window.length === 0 ? 0 : crc32(window),
+    blockBitOffset: undefined,
+    prefixBytes: 0,
+    packedWindow: packWindow({
+      lengthBytes: window.length,
+      runs: window.length === 0 ? new Uint32Array(0) : Uint32Array.of(0, window.length),
+      bytes: window,
+      blockHeader: new Uint8Array(0),
+    }),
   };
 }
 
@@ -133,7 +138,7 @@ export function contents(root: TreeNode, layers: readonly LayerModel[] = [layer(
       manifestDigest: sha256(manifest),
       manifestMediaType: "application/vnd.oci.image.manifest.v1+json",
       configDigest: sha256(config),
-      options: { spacingBytes: 4 << 20, fileCheckpointBytes: 256 << 10 },
+      options: { strategy: "exact", spacingBytes: 4 << 20, fileCheckpointBytes: 256 << 10 },
     },
     manifest,
     config,

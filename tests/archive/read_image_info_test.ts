@@ -22,7 +22,7 @@ Deno.test("the image section is JSON, its fields named as in docs/format.md and 
     const head = "source platform manifestDigest manifestMediaType configDigest options layers";
     assert.equal(Object.keys(image).join(" "), head);
     assert.equal(Object.keys(image.platform).join(" "), "os architecture variant");
-    assert.equal(Object.keys(image.options).join(" "), "spacingBytes fileCheckpointBytes");
+    assert.equal(Object.keys(image.options).join(" "), "strategy spacingBytes fileCheckpointBytes");
     assert.equal(image.layers.length, 3);
     const layer = "digest diffId mediaType codec compressedBytes plainBytes checkpoints spans";
     for (const info of image.layers) assert.equal(Object.keys(info).join(" "), layer);

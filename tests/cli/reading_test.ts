@@ -108,7 +108,7 @@ test("inspect: text for people, JSON for programs, both about this image", () =>
     assert(text.includes(`source      oci:${folder}/layout@sha256:`));
     assert.match(text, /^platform {4}linux\/amd64$/m);
     assert.match(text, /^tree {8}13 entries, 13 inodes, 5 files of 42 B$/m);
-    assert.match(text, /^indexed {5}checkpoints every 2\.00 MiB, before files from 512\.0 KiB$/m);
+    assert.match(text, /^indexed {5}exact checkpoints every 2\.00 MiB, before files from 512\.0 KiB$/m);
     assert.match(text, /^ {2}format {4}gzip, /m);
     const facts = JSON.parse(await succeed(["inspect", "--json", archive]));
     assert.equal(facts.layers.length, 2);

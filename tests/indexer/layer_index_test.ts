@@ -101,7 +101,7 @@ test("all fields of any scan come back", async () => {
 test("a real scan comes back, and it has something of everything", async () => {
   const scan = realScan();
   assert.deepEqual((await decodeLayerIndex(encodeLayerIndex(scan, KEY), "x")).scan, scan);
-  assert(scan.checkpoints.some(({ windowBytes }) => windowBytes > 0), "windows");
+  assert(scan.checkpoints.some(({ packedWindow }) => packedWindow.length > 0), "windows");
   assert(scan.entries.some(({ sparse }) => sparse !== undefined), "a sparse file");
   assert(scan.entries.some(({ xattrs }) => xattrs !== undefined), "attributes");
   assert(scan.entries.some(({ mtimeSeconds }) => mtimeSeconds < 0), "a time before 1970");
@@ -171,18 +171,18 @@ const WRONG: readonly (readonly [field: string, change: (scan: LayerScan) => Par
   ["checkpoints[0].compressedBitOffset", ({ checkpoints: [first, ...more] }) => ({
     checkpoints: [{ ...first!, compressedBitOffset: 8 }, ...more],
   })],
-  ["checkpoints[0].windowBytes", ({ checkpoints: [first, ...more] }) => ({
-    checkpoints: [{ ...first!, windowBytes: 1 }, ...more],
+  ["checkpoints[0].packedWindow", ({ checkpoints: [first, ...more] }) => ({
+    checkpoints: [{ ...first!, packedWindow: new Uint8Array(1) }, ...more],
   })],
   ["checkpoints[1].plainOffset", ({ checkpoints }) => ({ checkpoints: [checkpoints[0]!, ...checkpoints] })],
   ["checkpoints[1].kind", ({ checkpoints: [first, second, ...more] }) => ({
     checkpoints: [first!, { ...second!, kind: 5 }, ...more],
   })],
-  ["checkpoints[1].windowBytes", ({ checkpoints: [first, second, ...more] }) => ({
-    checkpoints: [first!, { ...second!, windowBytes: 32_769 }, ...more],
+  ["checkpoints[1].prefixBytes", ({ checkpoints: [first, second, ...more] }) => ({
+    checkpoints: [first!, { ...second!, prefixBytes: 258 }, ...more],
   })],
   ["checkpoints[1].packedWindow", ({ checkpoints: [first, second, ...more] }) => ({
-    checkpoints: [first!, { ...second!, windowBytes: 9, packedWindow: new Uint8Array(65_537) }, ...more],
+    checkpoints: [first!, { ...second!, packedWindow: new Uint8Array(65_537) }, ...more],
   })],
   [".compressedBitOffset", ({ compressedBytes }) => ({ compressedBytes: compressedBytes >> 1 })],
   [".plainOffset", ({ plainBytes }) => ({ plainBytes: plainBytes + 512 })],

@@ -1,4 +1,5 @@
 /** Scans as a layer could have them, made up by chance or by hand. */
+import { STRATEGY_NAMES } from "../../src/codec/mod.ts";
 import fc from "fast-check";
 import { type Digest, fromByteString } from "../../src/base/mod.ts";
 import type { Span, StoredCheckpoint } from "../../src/archive/mod.ts";
@@ -20,7 +21,11 @@ const digest = fc.constantFrom("sha256", "sha512").chain((algorithm) =>
 /** What a layer index may be called. */
 export const anyKey: fc.Arbitrary<LayerIndexKey> = fc.record({
   layerDigest: digest,
-  options: fc.record({ spacingBytes: fc.nat(2 ** 31 - 1), fileCheckpointBytes: fc.option(fc.nat()) }, {
+  options: fc.record({
+    strategy: fc.constantFrom(...STRATEGY_NAMES),
+    spacingBytes: fc.nat(2 ** 31 - 1),
+    fileCheckpointBytes: fc.option(fc.nat()),
+  }, {
     noNullPrototype: true,
   }),
   scanRevision: fc.nat(1000),
@@ -119,13 +124,13 @@ function placed(drafts: readonly EntryDraft[]): { entries: TarEntry[]; blocks: n
 const window = fc.option(
   fc.record({
     packedWindow: fc.uint8Array({ minLength: 1, maxLength: 60 }),
-    windowBytes: fc.integer({ min: 1, max: 32_768 }),
-    windowCrc32: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    prefixBytes: fc.nat(257),
+    blockBitsBefore: fc.option(fc.nat(1000), { nil: undefined }),
   }),
-  { nil: { packedWindow: new Uint8Array(0), windowBytes: 0, windowCrc32: 0 } },
+  { nil: { packedWindow: new Uint8Array(0), prefixBytes: 0, blockBitsBefore: undefined } },
 );
 
-const NO_WINDOW = { packedWindow: new Uint8Array(0), windowBytes: 0, windowCrc32: 0 };
+const NO_WINDOW = { packedWindow: new Uint8Array(0), prefixBytes: 0, blockBitOffset: undefined };
 
 /** Checkpoints at least 64 bytes apart, in a layer that is no longer than a span may be for each of them. */
 const tables = fc.record({
@@ -152,10 +157,13 @@ export const anyScan: fc.Arbitrary<LayerScan> = fc.record({
     atHeader: true,
     ...NO_WINDOW,
   }];
-  for (const [plainStep, bitStep, kind, atHeader, rest] of steps) {
+  for (const [plainStep, bitStep, kind, atHeader, { blockBitsBefore, ...rest }] of steps) {
     plainOffset += plainStep;
     compressedBitOffset += bitStep;
-    checkpoints.push({ kind, plainOffset, compressedBitOffset, atHeader, ...rest });
+    const blockBitOffset = blockBitsBefore === undefined
+      ? undefined
+      : Math.max(0, compressedBitOffset - blockBitsBefore);
+    checkpoints.push({ kind, plainOffset, compressedBitOffset, atHeader, blockBitOffset, ...rest });
   }
   const { entries, blocks } = placed(drafts);
   const plainBytes = steps.length === 0 && blocks === 0 ? 0 : Math.max(plainOffset + 64, blocks * BLOCK_BYTES);

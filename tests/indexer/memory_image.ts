@@ -14,7 +14,11 @@ export const GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
 export const TAR_LAYER = "application/vnd.oci.image.layer.v1.tar";
 
 /** Small units, so that little data has many spans. */
-export const SMALL_SPANS: ScanLayerOptions = { spacingBytes: 128 * 1024, fileCheckpointBytes: 64 * 1024 };
+export const SMALL_SPANS: ScanLayerOptions = {
+  strategy: "file",
+  spacingBytes: 128 * 1024,
+  fileCheckpointBytes: 64 * 1024,
+};
 
 /** A layer in memory. */
 export interface MemoryLayer {

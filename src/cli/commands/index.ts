@@ -13,6 +13,7 @@ import {
   parseSize,
   writeFileAtomically,
 } from "../../base/mod.ts";
+import { STRATEGY_NAMES } from "../../codec/mod.ts";
 import { indexImage, type IndexResult } from "../../indexer/mod.ts";
 import {
   formatImageReference,
@@ -26,7 +27,7 @@ import {
 } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
 import { indexCacheOptions, openIndexCache } from "../index_cache_options.ts";
-import { registryOptions, requiredArgument, valueOf } from "../options.ts";
+import { inflateOption, registryOptions, requiredArgument, valueOf } from "../options.ts";
 import { createProgress, PROGRESS_MODES } from "../progress.ts";
 
 /** Spacing of checkpoints in MiB that suits a use. */
@@ -71,6 +72,9 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
       checkpointMib: optional(option("--checkpoint-mib", integer({ metavar: "N", min: 1, max: MAX_SPACING_MIB }), {
         description: message`Spacing of checkpoints in MiB of plain data; overrides --use-case.`,
       })),
+      checkpoints: optional(option("--checkpoints", choice(STRATEGY_NAMES, { metavar: "STRATEGY" }), {
+        description: message`How places to start at are chosen; default exact (file with --inflate pako).`,
+      })),
       fileCheckpoints: withDefault(
         option("--file-checkpoints", fileCheckpoints, {
           description: message`A checkpoint before each file of at least this size; default 512KiB.`,
@@ -86,6 +90,7 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
       layers: optional(option("--layers", integer({ metavar: "K", min: 1 }), {
         description: message`Index the lowest K layers alone, to be mounted below further ones; default all.`,
       })),
+      inflate: inflateOption,
       jobs: withDefault(
         option("-j", "--jobs", integer({ metavar: "N", min: 1, max: 256 }), {
           description: message`Layers read at once; default the number of processors.`,
@@ -115,6 +120,8 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
     const progress = createProgress(indexing.progress, io);
     try {
       const result = await indexImage(image, blobs, {
+        strategy: indexing.checkpoints ?? (indexing.inflate === "kernel" ? "exact" : "file"),
+        inflate: indexing.inflate,
         spacingBytes: (indexing.checkpointMib ?? USE_CASES[indexing.useCase]) * MIB,
         fileCheckpointBytes: indexing.fileCheckpoints,
         jobs: indexing.jobs,

@@ -80,7 +80,7 @@ function describeLayer({ layers }: Archive, layer: number) {
     const checkpoint = layers.checkpoint(index);
     const name = names[checkpoint.kind] ?? "unknown";
     checkpointKinds[name] = (checkpointKinds[name] ?? 0) + 1;
-    windowBytes += checkpoint.windowStoredBytes;
+    windowBytes += checkpoint.windowBytes;
   }
   const lengths: number[] = [];
   for (let span = layers.firstSpan[layer]!; span < layers.firstSpan[layer + 1]!; span++) {
@@ -106,7 +106,7 @@ function present(facts: ReturnType<typeof gather>): string {
     `platform    ${platform.os}/${platform.architecture}${variant}`,
     `manifest    ${facts.manifest.digest}`,
     `config      ${facts.configDigest}`,
-    `indexed     checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`,
+    `indexed     ${options.strategy} checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`,
     `tree        ${tree.entries} entries, ${tree.inodes} inodes, ${tree.files} files of ${formatBytes(tree.fileBytes)}`,
     `layers      ${layerCount}, ${formatBytes(compressedBytes)} (${formatBytes(plainBytes)} unpacked)`,
   ];

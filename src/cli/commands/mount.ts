@@ -2,6 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
+import type { InflateName } from "../../codec/mod.ts";
 import { mountArchive } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
@@ -50,6 +51,7 @@ export interface MountChoices {
   readonly content: {
     readonly cacheDir: string | undefined;
     readonly noCheckpoints: boolean;
+    readonly inflate: InflateName;
     readonly source: string | undefined;
   };
   readonly registry: { readonly plainHttp: boolean };

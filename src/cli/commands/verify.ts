@@ -7,7 +7,7 @@ import { verifyLayers } from "../../content/mod.ts";
 import { openBlobStore, parseImageReference } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
 import { openArchiveFile } from "../open_content.ts";
-import { registryOptions, requiredArgument, sourceOption } from "../options.ts";
+import { inflateOption, registryOptions, requiredArgument, sourceOption } from "../options.ts";
 
 /** `clip verify` */
 export const verify = defineCommand({
@@ -20,9 +20,10 @@ named. With --layers it also fetches every layer, decodes every span from its ow
     file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     layers: withDefault(flag("--layers", { description: message`Every span against the source as well.` }), false),
     source: sourceOption,
+    inflate: inflateOption,
     registry: registryOptions,
   }),
-  async run({ file, layers, source, registry }, { io, log, atEnd }) {
+  async run({ file, layers, source, inflate, registry }, { io, log, atEnd }) {
     const archive = await openArchiveFile(file, { atEnd });
     await archive.verify();
     io.out(`${file}: structure and checksums are right\n`);
@@ -36,6 +37,7 @@ named. With --layers it also fetches every layer, decodes every span from its ow
           return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
         },
         signal: io.signal,
+        inflate,
       });
       io.out(`${file}: ${spans} spans of ${formatBytes(plainBytes)} are as ${blobs.description} has them\n`);
     } finally {

@@ -8,6 +8,10 @@ export class GzipDecoder implements Decoder, MemberHandler {
   #reader: MemberReader;
   #onPlain: (bytes: Uint8Array) => void;
   #missingBytes: number;
+  #prefix: Uint8Array;
+  readonly limit = Infinity;
+  /** What the engine has made, from the start of the layer. */
+  plainOffset: number;
 
   /**
    * The engine is the decoder's from now on.
@@ -20,17 +24,35 @@ export class GzipDecoder implements Decoder, MemberHandler {
     if (from.atHeader && from.compressedBitOffset % 8 !== 0) {
       throw badCheckpoint("compressed bit offset", from.compressedBitOffset, "a multiple of 8 at a header");
     }
+    if (from.prefixBytes > from.window.length) {
+      throw badCheckpoint("prefix length", from.prefixBytes, `at most ${from.window.length}, the window's length`);
+    }
     this.#onPlain = onPlain;
     this.#missingBytes = plainBytes;
-    const window = from.atHeader ? undefined : from.window;
-    this.#reader = new MemberReader(engine, this, { compressedBitOffset: from.compressedBitOffset, window });
+    this.#prefix = from.window.slice(from.window.length - from.prefixBytes);
+    this.plainOffset = from.plainOffset + from.prefixBytes;
+    const { window, compressedBitOffset, block, atHeader } = from;
+    if (!atHeader && !engine.start({ window, compressedBitOffset, plainOffset: this.plainOffset, block })) {
+      throw badCheckpoint("place", compressedBitOffset, `one in a block (${engine.problem})`);
+    }
+    this.#reader = new MemberReader(engine, this, { compressedBitOffset, inDeflate: !atHeader });
   }
 
   push(compressed: Uint8Array): boolean {
+    if (this.#prefix.length > 0) {
+      const prefix = this.#prefix;
+      this.#prefix = prefix.subarray(prefix.length);
+      this.#hand(prefix);
+    }
     return this.#missingBytes === 0 || this.#reader.push(compressed);
   }
 
   onPlain(bytes: Uint8Array): boolean {
+    this.plainOffset += bytes.length;
+    return this.#hand(bytes);
+  }
+
+  #hand(bytes: Uint8Array): boolean {
     const wanted = bytes.length > this.#missingBytes ? bytes.subarray(0, this.#missingBytes) : bytes;
     this.#missingBytes -= wanted.length;
     this.#onPlain(wanted);
@@ -44,6 +66,7 @@ export class GzipDecoder implements Decoder, MemberHandler {
 
   onMemberStart(): void {}
   onBlockEnd(): void {}
+  onLimit(): void {}
   onSlide(): void {}
 }
 

@@ -10,6 +10,8 @@ export const InflateStop = {
   streamEnd: 3,
   /** The input is no deflate stream; `problem` says why. The engine must be started anew. */
   bad: 4,
+  /** At the limit, or past it by less than a match, between two symbols of a block: a decoder could start here. */
+  limit: 5,
 } as const;
 
 /** One of the values of the table of the same name. */
@@ -17,6 +19,18 @@ export type InflateStop = (typeof InflateStop)[keyof typeof InflateStop];
 
 /** As far back as deflate data may refer, and as much as a checkpoint's window holds. Source: RFC 1951, section 2. */
 export const HISTORY_BYTES = 32768;
+
+/** Where an engine starts. */
+export interface EngineStart {
+  /** The output before, at most HISTORY_BYTES, oldest first; copied. `outputEnd` becomes its length. */
+  readonly window: Uint8Array;
+  /** Of the first bit to decode, from the start of the blob; the first input byte is the one that holds it. */
+  readonly compressedBitOffset: number;
+  /** Plain bytes before it, from the start of the layer. */
+  readonly plainOffset: number;
+  /** The block in whose middle that bit is; undefined between two blocks. */
+  readonly block?: { readonly headerBitOffset: number; readonly header: Uint8Array } | undefined;
+}
 
 /**
  * A decoder of raw deflate data that stops at block ends. It knows nothing of gzip members, checkpoints and sums, so
@@ -30,20 +44,54 @@ export interface InflateEngine {
   readonly output: Uint8Array;
   /** The position in `output` after the newest byte. */
   readonly outputEnd: number;
-  /** How many bytes the last `inflate` took from its input. */
-  readonly consumed: number;
-  /** After `blockEnd`: how many high bits of the last byte taken belong to what follows, 0 to 7. Otherwise 0. */
-  readonly unusedBits: number;
-  /** After `bad`: the decoder's own words. */
-  readonly problem: string;
   /**
-   * Forgets everything and stands before a block. `window` (copied) is the output before it, at most HISTORY_BYTES;
-   * `usedBits`, 0 to 7, is how many low bits of the first input byte belong to what came before. `outputEnd` becomes
-   * `window.length`.
+   * How many bytes the last `inflate` took from its input. After `streamEnd` it may be negative: that many bytes taken
+   * by earlier calls, of the same input, are given back.
    */
-  start(options: { window: Uint8Array; usedBits: number }): void;
-  /** Decodes input[at, endExclusive) until one of the reasons to stop; never keeps `input`. */
-  inflate(input: Uint8Array, at: number, endExclusive: number): InflateStop;
-  /** Makes room: forgets all output but the newest HISTORY_BYTES, which move to the front of `output`. */
+  readonly consumed: number;
+  /** Compressed bits before the next one, from the start of the blob. */
+  readonly bitOffset: number;
+  /** After `bad`, or a refused start: the decoder's own words. */
+  readonly problem: string;
+  /** What only an engine that sees single symbols can do; undefined in others. */
+  readonly symbols: SymbolSense | undefined;
+  /** Forgets everything and stands at a place. False, and `problem` is set, where no decoder can start there. */
+  start(place: EngineStart): boolean;
+  /**
+   * Decodes input[at, endExclusive) until one of the reasons to stop; never keeps `input` beyond the stop for more
+   * input, and may hold what it took until then: call again with what is left, which may be nothing, until it asks for
+   * more. `limit` is a plain offset to stop at; engines without `symbols` ignore it.
+   */
+  inflate(input: Uint8Array, at: number, endExclusive: number, limit: number): InflateStop;
+  /**
+   * Makes room: forgets all output but the newest, which moves to the front of `output`. Kept are HISTORY_BYTES, or
+   * twice as many by engines with `symbols`, so that the window before a trace is there until it is complete.
+   */
   slide(): void;
+}
+
+/** Looks between single symbols. */
+export interface SymbolSense {
+  /** Whether the engine stands inside a block. */
+  readonly isInBlock: boolean;
+  /** Where the current block's header begins: bits from the start of the blob. */
+  readonly headerBitOffset: number;
+  /**
+   * How many of the bytes `header`, which begin with the one that holds bit `headerBitOffset`, the header of that block
+   * takes. Some microseconds.
+   */
+  headerBytes(header: Uint8Array, headerBitOffset: number): number;
+  /** How many traces can be under way at once; slots are numbered from 0. */
+  readonly traceSlots: number;
+  /**
+   * Starts to mark which of the HISTORY_BYTES before this place the output from here on refers to. Complete when
+   * HISTORY_BYTES more have been made or the stream has ended.
+   */
+  startTrace(slot: number): void;
+  /** Ends a trace; what it has marked stays until the slot is used again. */
+  stopTrace(slot: number): void;
+  /** How many window bytes the trace has marked. */
+  tracedBytes(slot: number): number;
+  /** Bit i % 8 of byte i >> 3 is for byte i of the HISTORY_BYTES before the place, oldest first. */
+  traceMap(slot: number): Uint8Array;
 }

@@ -11,6 +11,12 @@ export interface MemberHandler {
   onPlain(bytes: Uint8Array): boolean;
   /** All plain bytes so far were handed over and a block, not the last of its member, ends at this bit. */
   onBlockEnd(compressedBitOffset: number): void;
+  /** All plain bytes so far were handed over, and the engine stands where `limit` asked it to. */
+  onLimit(): void;
+  /** The plain offset at which the engine is to stop next, beyond what was made so far; Infinity for none. */
+  readonly limit: number;
+  /** Plain bytes handed over so far, from the start of the layer. */
+  readonly plainOffset: number;
   /** The engine is about to forget all but the newest HISTORY_BYTES. */
   onSlide(): void;
   /** Bytes after the last member that belong to none, the first at `compressedOffset`; they are skipped. */
@@ -31,6 +37,10 @@ const State = {
 } as const;
 
 const MAGIC: Uint8Array = Uint8Array.of(MAGIC_0, MAGIC_1);
+/** A dynamic block's header in full, begun anywhere in a byte: 3 + 14 + 19 · 3 + (286 + 30) · 7 bits. */
+const MAX_BLOCK_HEAD_BYTES = 287;
+/** Plain bytes are handed over in pieces that are still in a second-level cache when they are summed and scanned. */
+const WRITE_BYTES = 256 * 1024;
 const NO_WINDOW: Uint8Array = new Uint8Array(0);
 
 /**
@@ -59,28 +69,27 @@ export class MemberReader {
   #sawPadding = false;
   #sawMagic0 = false;
   #usedBytes = 0;
+  /** The first bytes of the current block, as they come. */
+  #blockHead = new Uint8Array(MAX_BLOCK_HEAD_BYTES);
+  #blockHeadFill = MAX_BLOCK_HEAD_BYTES;
+  #blockHeadOffset = 0;
 
   /**
-   * Reads from bit `compressedBitOffset` of the blob: from a header there, a whole byte, where `window` is undefined,
-   * else from between two blocks with the plain bytes before it.
+   * Reads from bit `compressedBitOffset` of the blob: from a header there, a whole byte, unless `inDeflate`:
+   * then from where the engine stands already.
    */
   constructor(
     engine: InflateEngine,
     handler: MemberHandler,
-    { compressedBitOffset, window }: { compressedBitOffset: number; window: Uint8Array | undefined },
+    { compressedBitOffset, inDeflate }: { compressedBitOffset: number; inDeflate: boolean },
   ) {
     this.#engine = engine;
     this.#handler = handler;
     this.#offset = Math.floor(compressedBitOffset / 8);
     this.#memberOffset = this.#offset;
-    this.#sumsKnown = window === undefined;
-    if (window === undefined) {
-      this.#state = State.header;
-      this.#header.reset(this.#offset);
-    } else {
-      this.#state = State.deflate;
-      engine.start({ window, usedBits: compressedBitOffset % 8 });
-    }
+    this.#sumsKnown = !inDeflate;
+    this.#state = inDeflate ? State.deflate : State.header;
+    if (!inDeflate) this.#header.reset(this.#offset);
   }
 
   /** The offset after the trailer of the last complete member. */
@@ -134,7 +143,13 @@ export class MemberReader {
     const next = this.#header.push(bytes, at, bytes.length);
     if (this.#header.done) {
       this.#handler.onMemberStart(this.#memberOffset);
-      this.#engine.start({ window: NO_WINDOW, usedBits: 0 });
+      const compressedOffset = this.#offset + next - at;
+      this.#engine.start({
+        window: NO_WINDOW,
+        compressedBitOffset: compressedOffset * 8,
+        plainOffset: this.#handler.plainOffset,
+      });
+      this.#startBlock(bytes, next, compressedOffset);
       this.#sumsKnown = true;
       this.#crc = 0;
       this.#memberPlainBytes = 0;
@@ -146,33 +161,61 @@ export class MemberReader {
   /** Runs the engine to its next stop; returns the position after what it took, or −1 where the handler asked to stop. */
   #readDeflate(bytes: Uint8Array, at: number): number {
     const engine = this.#engine;
+    const base = this.#offset - at;
+    this.#fillBlockHead(bytes, base);
     let next = at;
     for (;;) {
       const outputFrom = engine.outputEnd;
-      const stop = engine.inflate(bytes, next, bytes.length);
+      const { limit, plainOffset } = this.#handler;
+      const stop = engine.inflate(bytes, next, bytes.length, Math.min(limit, plainOffset + WRITE_BYTES));
       next += engine.consumed;
       if (engine.outputEnd > outputFrom && this.#takePlain(outputFrom)) return -1;
       switch (stop) {
         case InflateStop.output:
-          // Not a return: with the last input byte taken, output may still be pending.
           this.#handler.onSlide();
           engine.slide();
-          continue;
+          break;
         case InflateStop.input:
           return next;
         case InflateStop.blockEnd:
-          this.#handler.onBlockEnd((this.#offset + next - at) * 8 - engine.unusedBits);
-          return next;
+          this.#handler.onBlockEnd(engine.bitOffset);
+          this.#startBlock(bytes, Math.floor(engine.bitOffset / 8) - base, Math.floor(engine.bitOffset / 8));
+          break;
+        case InflateStop.limit:
+          if (this.#handler.plainOffset >= limit) this.#handler.onLimit();
+          break;
         case InflateStop.streamEnd:
           this.#state = State.trailer;
           this.#trailerSeen = 0;
           return next;
         case InflateStop.bad: {
-          const offset = this.#offset + next - at;
+          const offset = Math.floor(engine.bitOffset / 8);
           throw new CorruptError({ subject: "gzip", field: "deflate data", offset, actual: engine.problem });
         }
       }
     }
+  }
+
+  /** The bytes from the one that holds the current block's header on: enough to read the header again. A copy. */
+  blockHead(): Uint8Array {
+    return this.#blockHead.slice(0, this.#blockHeadFill);
+  }
+
+  #startBlock(bytes: Uint8Array, at: number, compressedOffset: number): void {
+    this.#blockHeadOffset = compressedOffset;
+    this.#blockHeadFill = 0;
+    this.#fillBlockHead(bytes, compressedOffset - at);
+  }
+
+  /** Takes what is missing of the block's head from `bytes`, whose first is at offset `base` of the blob. */
+  #fillBlockHead(bytes: Uint8Array, base: number): void {
+    const fill = this.#blockHeadFill;
+    if (fill === MAX_BLOCK_HEAD_BYTES) return;
+    const from = Math.max(this.#blockHeadOffset + fill - base, 0);
+    const endExclusive = Math.min(from + MAX_BLOCK_HEAD_BYTES - fill, bytes.length);
+    if (from >= endExclusive) return;
+    this.#blockHead.set(bytes.subarray(from, endExclusive), fill);
+    this.#blockHeadFill = fill + endExclusive - from;
   }
 
   #takePlain(outputFrom: number): boolean {

@@ -19,28 +19,27 @@
  * digest and stores it twice; searching a block start by trial (as parallel gunzip does) costs a decode of everything
  * before for the window.
  *
- * The parts: `header` and `member_reader` know gzip; an `InflateEngine` knows deflate; `checkpoint_picker` chooses;
+ * The parts: `header` and `member_reader` know gzip; an `InflateEngine` knows deflate; `strategies` choose;
  * `scanner` and `decoder` join them.
  */
-import type { Codec, DecodeOptions, Decoder, Scanner, ScanOptions } from "../codec.ts";
+import type { Codec, DecodeOptions, Decoder, InflateName, Scanner, ScanOptions } from "../codec.ts";
 import { GzipDecoder } from "./decoder.ts";
 import type { InflateEngine } from "./engine.ts";
+import { KernelEngine } from "./kernel/mod.ts";
 import { PakoEngine } from "./pako_engine.ts";
 import { GzipScanner } from "./scanner.ts";
 
 /** Room for the output of a decoder: its buffer is made anew for each cold read, and a smaller one is made sooner. */
 const DECODER_ROOM_BYTES = 64 * 1024;
 
-/** A gzip codec on the engines that `createEngine` makes: one for each scan and each decode. */
-export function gzipCodec(createEngine: (purpose: "scan" | "decode") => InflateEngine): Codec {
-  return {
-    name: "gzip",
-    scanner: (options: ScanOptions): Scanner => new GzipScanner(createEngine("scan"), options),
-    decoder: (options: DecodeOptions): Decoder => new GzipDecoder(createEngine("decode"), options),
-  };
-}
+/** gzip, RFC 1952: any number of members. */
+export const gzip: Codec = {
+  name: "gzip",
+  scanner: (options: ScanOptions): Scanner => new GzipScanner(createEngine(options.inflate, "scan"), options),
+  decoder: (options: DecodeOptions): Decoder => new GzipDecoder(createEngine(options.inflate, "decode"), options),
+};
 
-/** gzip, RFC 1952: any number of members, decoded by pako. */
-export const gzip: Codec = gzipCodec((purpose) =>
-  new PakoEngine(purpose === "scan" ? {} : { roomBytes: DECODER_ROOM_BYTES })
-);
+function createEngine(inflate: InflateName = "kernel", purpose: "scan" | "decode"): InflateEngine {
+  if (inflate === "kernel") return new KernelEngine();
+  return new PakoEngine(purpose === "scan" ? {} : { roomBytes: DECODER_ROOM_BYTES });
+}

@@ -10,7 +10,7 @@ import {
   ZStream,
 } from "pako";
 import { assert } from "../../base/mod.ts";
-import { HISTORY_BYTES, type InflateEngine, InflateStop } from "./engine.ts";
+import { type EngineStart, HISTORY_BYTES, type InflateEngine, InflateStop } from "./engine.ts";
 
 /** Raw deflate (no zlib or gzip wrapping) with the largest window. Source: zlib.h, inflateInit2. */
 const RAW_WINDOW_BITS = -15;
@@ -31,17 +31,28 @@ export class PakoEngine implements InflateEngine {
   readonly output: Uint8Array<ArrayBuffer>;
   outputEnd = 0;
   consumed = 0;
-  unusedBits = 0;
   problem = "";
+  readonly symbols = undefined;
   #stream = new ZStream();
   #usedBits = 0;
+  /** Of the next byte to be taken, and how many high bits of the one before it are still to be decoded. */
+  #inputOffset = 0;
+  #unusedBits = 0;
 
   /** `roomBytes` is how much output fits between two slides. */
   constructor({ roomBytes = ROOM_BYTES }: { roomBytes?: number } = {}) {
     this.output = new Uint8Array(HISTORY_BYTES + roomBytes);
   }
 
-  start({ window, usedBits }: { window: Uint8Array; usedBits: number }): void {
+  get bitOffset(): number {
+    return this.#inputOffset * 8 - this.#unusedBits;
+  }
+
+  start({ window, compressedBitOffset, block }: EngineStart): boolean {
+    if (block !== undefined) {
+      this.problem = "pako cannot start inside a block";
+      return false;
+    }
     assert(window.length <= HISTORY_BYTES, "a window is at most 32 KiB");
     const status = this.#stream.state === null
       ? zlibInflateInit2(this.#stream, RAW_WINDOW_BITS)
@@ -52,10 +63,12 @@ export class PakoEngine implements InflateEngine {
     }
     this.output.set(window);
     this.outputEnd = window.length;
-    this.#usedBits = usedBits;
+    this.#usedBits = compressedBitOffset % 8;
+    this.#inputOffset = Math.floor(compressedBitOffset / 8);
+    this.#unusedBits = 0;
     this.consumed = 0;
-    this.unusedBits = 0;
     this.problem = "";
+    return true;
   }
 
   inflate(input: Uint8Array, at: number, endExclusive: number): InflateStop {
@@ -75,8 +88,9 @@ export class PakoEngine implements InflateEngine {
     stream.avail_out = this.output.length - this.outputEnd;
     const status = zlibInflate(stream, Z_BLOCK);
     this.consumed = stream.next_in - at;
+    this.#inputOffset += this.consumed;
     this.outputEnd = stream.next_out;
-    this.unusedBits = 0;
+    this.#unusedBits = 0;
     if (status === Z_STREAM_END) return InflateStop.streamEnd;
     if (status !== Z_OK && status !== Z_BUF_ERROR) {
       this.problem = stream.msg === "" ? `zlib status ${status}` : stream.msg;
@@ -84,7 +98,7 @@ export class PakoEngine implements InflateEngine {
     }
     if ((stream.data_type & AFTER_BLOCK) !== 0) {
       if ((stream.data_type & IN_FINAL_BLOCK) !== 0) return InflateStop.streamEnd;
-      this.unusedBits = stream.data_type & UNUSED_BITS;
+      this.#unusedBits = stream.data_type & UNUSED_BITS;
       return InflateStop.blockEnd;
     }
     return stream.avail_out === 0 ? InflateStop.output : InflateStop.input;

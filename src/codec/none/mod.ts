@@ -1,8 +1,7 @@
 /** No compression: plain and compressed bytes are the same, and every byte is a place to start at. */
 import { type Checkpoint, CheckpointKind, type Codec, type DecodeOptions, type Decoder } from "../codec.ts";
 import { MAX_CHECKPOINT_LAG_BYTES, type Scanner, type ScanOptions } from "../codec.ts";
-
-const NO_WINDOW: Uint8Array = new Uint8Array(0);
+import { NO_WINDOW } from "../window.ts";
 
 /** Layers that are not compressed. Checkpoints lie exactly on the spacing and on the starts of large files. */
 export const none: Codec = {
@@ -57,7 +56,9 @@ class NoneScanner implements Scanner {
       plainOffset,
       compressedBitOffset: plainOffset * 8,
       window: NO_WINDOW,
+      prefixBytes: 0,
       atHeader: false,
+      block: undefined,
     };
     this.#options.onCheckpoint(checkpoint);
   }

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { CorruptError, equalBytes } from "../../../src/base/mod.ts";
-import { CheckpointKind, codecByName, MAX_CHECKPOINT_LAG_BYTES } from "../../../src/codec/mod.ts";
+import {
+  CheckpointKind,
+  codecByName,
+  expandWindow,
+  INFLATE_NAMES,
+  MAX_CHECKPOINT_LAG_BYTES,
+  STRATEGY_NAMES,
+} from "../../../src/codec/mod.ts";
 import { assertSameCheckpoints, codecContract, concat, decode, scan } from "../codec_contract.ts";
 import { DeflateWriter, gzipMember } from "../deflate_writer.ts";
 import { SeededRandom } from "../seeded_random.ts";
@@ -10,9 +17,16 @@ import { commandStreams, handmadeStreams, nodeStreams, textLike } from "./stream
 const gzip = codecByName("gzip");
 const spacing = { spacingBytes: 65536 };
 
-codecContract(gzip, nodeStreams, "gzip, streams of node:zlib");
-codecContract(gzip, handmadeStreams, "gzip, streams made by hand");
-codecContract(gzip, commandStreams, "gzip, streams of programs");
+for (const inflate of INFLATE_NAMES) {
+  for (const strategy of STRATEGY_NAMES) {
+    // pako sees no single symbols; and that blocks end where they end need not be shown twice.
+    const isBySymbols = strategy === "sparse" || strategy === "exact";
+    if (isBySymbols === (inflate === "pako") && strategy !== "file") continue;
+    codecContract(gzip, nodeStreams, `gzip by ${inflate}, streams of node:zlib`, { strategy, inflate });
+    codecContract(gzip, handmadeStreams, `gzip by ${inflate}, streams made by hand`, { strategy, inflate });
+    codecContract(gzip, commandStreams, `gzip by ${inflate}, streams of programs`, { strategy, inflate });
+  }
+}
 
 function corrupt(bytes: Uint8Array, { field, offset, message }: { field: string; offset: number; message?: RegExp }) {
   for (const pieces of [[bytes], Array.from(bytes, (byte) => Uint8Array.of(byte))]) {
@@ -81,7 +95,7 @@ Deno.test("gzip: the decoder's own words are carried, with a place near the faul
       assert(error instanceof CorruptError && error.details.field === "deflate data");
       assert.match(error.message, words);
       const offset = error.details.offset!;
-      assert(offset > 10 && offset <= 10 + deflate.length + 1, `offset ${offset}`);
+      assert(offset >= 10 && offset <= 10 + deflate.length + 1, `offset ${offset}`);
       return true;
     });
   }
@@ -152,7 +166,7 @@ Deno.test("gzip: member starts take the place of intervals, and short members do
     [11, 22, 33, 44, 55, 66, 77, 88, 99].map((k) => k * 1000),
   );
   for (const { kind, atHeader, window } of inner) {
-    assert.deepEqual([kind, atHeader, window.length], [CheckpointKind.member, true, 0]);
+    assert.deepEqual([kind, atHeader, window.lengthBytes], [CheckpointKind.member, true, 0]);
   }
 });
 
@@ -183,7 +197,7 @@ Deno.test("gzip: a window that outlives slides of the output buffer is kept", ()
   const bytes = gzipMember(writer.endOfBlock().deflate, plain);
   const { checkpoints } = scan(gzip, [bytes], { spacingBytes: 2 ** 30, fileStarts: [500_000] });
   assert.deepEqual(checkpoints.map(({ plainOffset }) => plainOffset), [0, 40_000, plain.length]);
-  assert(equalBytes(checkpoints[1]!.window, first.subarray(40_000 - 32_768)));
+  assert(equalBytes(expandWindow(checkpoints[1]!.window), first.subarray(40_000 - 32_768)));
   const rest = bytes.subarray(Math.floor(checkpoints[1]!.compressedBitOffset / 8));
   assert(equalBytes(decode(gzip, checkpoints[1]!, plain.length - 40_000, [rest]), plain.subarray(40_000)));
 });
@@ -195,8 +209,9 @@ Deno.test("gzip: a checkpoint is named soon, though its block goes on for megaby
   let written = 0;
   const named: { plainOffset: number; lagBytes: number }[] = [];
   const scanner = gzip.scanner({
+    strategy: "file",
     spacingBytes: 30_000,
-    sink: { write: (bytes) => written += bytes.length, fileStarts: [] },
+    sink: { write: (bytes) => written += bytes.length, fileStarts: [], nextStop: Infinity },
     onCheckpoint: ({ plainOffset }) => named.push({ plainOffset, lagBytes: written - plainOffset }),
     onWarning: (message) => assert.fail(message),
   });
@@ -213,8 +228,9 @@ Deno.test("gzip: a member start is named soon, though the spacing and its member
   let greatestLagBytes = 0;
   const named: number[] = [];
   const scanner = gzip.scanner({
+    strategy: "file",
     spacingBytes: 6_000_000,
-    sink: { write: (piece) => written += piece.length, fileStarts: [] },
+    sink: { write: (piece) => written += piece.length, fileStarts: [], nextStop: Infinity },
     onCheckpoint: ({ plainOffset }) => {
       named.push(plainOffset);
       greatestLagBytes = Math.max(greatestLagBytes, written - plainOffset);
@@ -233,7 +249,14 @@ Deno.test("gzip: a member start is named soon, though the spacing and its member
 });
 
 Deno.test("gzip: a decoder refuses checkpoints that cannot be", () => {
-  const from = { plainOffset: 0, compressedBitOffset: 9, window: new Uint8Array(0), atHeader: true };
+  const from = {
+    plainOffset: 0,
+    compressedBitOffset: 9,
+    window: new Uint8Array(0),
+    prefixBytes: 0,
+    atHeader: true,
+    block: undefined,
+  };
   const options = { plainBytes: 1, onPlain: () => {} };
   assert.throws(() => gzip.decoder({ ...options, from }), CorruptError);
   const tooLong = { ...from, compressedBitOffset: 8, atHeader: false, window: new Uint8Array(32_769) };
@@ -252,8 +275,10 @@ Deno.test("gzip: memory does not grow with the output", () => {
   let plainBytes = 0;
   let longestWrite = 0;
   const scanner = gzip.scanner({
+    strategy: "file",
     spacingBytes: 1 << 30,
     sink: {
+      nextStop: Infinity,
       fileStarts: [],
       write(bytes) {
         longestWrite = Math.max(longestWrite, bytes.length);

@@ -1,19 +1,22 @@
-import { HISTORY_BYTES, type InflateEngine, InflateStop } from "../engine.ts";
-import { InflateKernel } from "./kernel.ts";
+import { type EngineStart, type InflateEngine, InflateStop, type SymbolSense } from "../engine.ts";
+import { InflateKernel, TRACE_SLOTS } from "./kernel.ts";
 import { KernelStop } from "./kernel_stop.ts";
 
-/**
- * How much is copied to the kernel at a time. A block end sends the rest back, to be copied again: about half of this
- * for each block, whose compressed size is 15 to 25 KB as a rule.
- */
+/** How much is copied to the kernel at a time: little enough to stay in a first-level cache until it is decoded. */
 const FEED_BYTES = 16 * 1024;
+/** The longest match. Source: RFC 1951, section 3.2.5. */
+const MAX_MATCH_BYTES = 258;
+
+const NO_WINDOW: Uint8Array = new Uint8Array(0);
+/** Tries headers, where the engine's own kernel is at work. */
+let scratchKernel: InflateKernel | undefined;
 
 /** The inflate kernel as an engine of the gzip codec. */
-export class KernelEngine implements InflateEngine {
+export class KernelEngine implements InflateEngine, SymbolSense {
   readonly output: Uint8Array;
   outputEnd = 0;
   consumed = 0;
-  unusedBits = 0;
+  readonly traceSlots = TRACE_SLOTS;
   #kernel = new InflateKernel();
 
   /** @throws {ClipError} of code `unsupported` without WebAssembly SIMD. */
@@ -21,42 +24,112 @@ export class KernelEngine implements InflateEngine {
     this.output = this.#kernel.output;
   }
 
+  get symbols(): SymbolSense {
+    return this;
+  }
+
   get problem(): string {
     return this.#kernel.problem;
   }
 
-  start({ window, usedBits }: { window: Uint8Array; usedBits: number }): void {
-    this.#kernel.reset({ window, bitOffset: usedBits, plainOffset: 0 });
-    this.outputEnd = window.length;
-    this.consumed = 0;
-    this.unusedBits = 0;
+  get bitOffset(): number {
+    return this.#kernel.bitOffset;
   }
 
-  inflate(input: Uint8Array, at: number, endExclusive: number): InflateStop {
+  start({ window, compressedBitOffset, plainOffset, block }: EngineStart): boolean {
+    this.outputEnd = window.length;
+    this.consumed = 0;
+    if (block === undefined) {
+      this.#kernel.reset({ window, bitOffset: compressedBitOffset, plainOffset });
+      return true;
+    }
+    return this.#kernel.resetInBlock({ window, plainOffset, ...block, symbolBitOffset: compressedBitOffset });
+  }
+
+  inflate(input: Uint8Array, at: number, endExclusive: number, limit: number): InflateStop {
     const kernel = this.#kernel;
     let next = at;
+    let stop: KernelStop;
     for (;;) {
-      const fed = kernel.feed(input, next, Math.min(endExclusive, next + FEED_BYTES));
-      next += fed;
-      const stop = kernel.run(Infinity, true);
-      if (stop === KernelStop.needInput && next < endExclusive) continue;
-      // What the kernel holds of earlier calls cannot be given back; of this piece, all that it has not begun.
-      if (stop !== KernelStop.needInput) {
-        const back = Math.min(kernel.untouchedBytes, fed);
-        kernel.unfeed(back);
-        next -= back;
-      }
-      this.consumed = next - at;
-      this.outputEnd = kernel.outputEnd;
-      const usedBits = kernel.bitOffset % 8;
-      this.unusedBits = stop === KernelStop.blockEnd && usedBits !== 0 ? 8 - usedBits : 0;
-      return STOPS[stop];
+      stop = kernel.run(limit, true);
+      if (stop === KernelStop.outputFull && this.#hasRoom()) stop = this.#passLimit(limit);
+      if (stop !== KernelStop.needInput || next === endExclusive) break;
+      next += kernel.feed(input, next, Math.min(endExclusive, next + FEED_BYTES));
     }
+    if (stop === KernelStop.streamEnd) {
+      const back = kernel.untouchedBytes;
+      kernel.unfeed(back);
+      next -= back;
+    }
+    this.consumed = next - at;
+    this.outputEnd = kernel.outputEnd;
+    if (stop === KernelStop.outputFull && kernel.plainOffset >= limit) return InflateStop.limit;
+    return STOPS[stop];
+  }
+
+  #hasRoom(): boolean {
+    return this.output.length - this.#kernel.outputEnd > 2 * MAX_MATCH_BYTES;
+  }
+
+  /** Where a match lies across the limit, takes that one symbol more. */
+  #passLimit(limit: number): KernelStop {
+    const kernel = this.#kernel;
+    let stop: KernelStop = KernelStop.outputFull;
+    for (let end = limit + 1; kernel.plainOffset < limit && stop === KernelStop.outputFull; end++) {
+      stop = kernel.run(end, true);
+    }
+    return stop;
   }
 
   slide(): void {
-    this.#kernel.slide(HISTORY_BYTES);
+    this.#kernel.slide();
     this.outputEnd = this.#kernel.outputEnd;
+  }
+
+  headerBytes(header: Uint8Array, headerBitOffset: number): number {
+    let tooFew = 0;
+    let enough = header.length;
+    while (enough - tooFew > 1) {
+      const tried = (tooFew + enough) >> 1;
+      if (this.#takesHeader(header.subarray(0, tried), headerBitOffset % 8)) enough = tried;
+      else tooFew = tried;
+    }
+    return enough;
+  }
+
+  #takesHeader(header: Uint8Array, bitOffset: number): boolean {
+    const kernel = scratchKernel ??= new InflateKernel();
+    return kernel.resetInBlock({
+      window: NO_WINDOW,
+      plainOffset: 0,
+      headerBitOffset: bitOffset,
+      header,
+      symbolBitOffset: header.length * 8,
+    });
+  }
+
+  get isInBlock(): boolean {
+    return this.#kernel.isInBlock;
+  }
+
+  get headerBitOffset(): number {
+    return this.#kernel.headerBitOffset;
+  }
+
+  startTrace(slot: number): void {
+    this.#kernel.startTrace(slot);
+  }
+
+  stopTrace(slot: number): void {
+    this.#kernel.stopTrace(slot);
+  }
+
+  tracedBytes(slot: number): number {
+    return this.#kernel.tracedBytes(slot);
+  }
+
+  traceMap(slot: number): Uint8Array {
+    return this.#kernel.traceMap(slot);
   }
 }
 

@@ -1,5 +1,7 @@
-import { type Checkpoint, CheckpointKind } from "../codec.ts";
-import { HISTORY_BYTES } from "./engine.ts";
+import { type Checkpoint, CheckpointKind } from "../../codec.ts";
+import { NO_WINDOW, wholeWindow, type Window } from "../../window.ts";
+import { HISTORY_BYTES } from "../engine.ts";
+import type { CheckpointStrategy, Place, StrategyOptions } from "./strategy.ts";
 
 /**
  * A place is decided about when so many plain bytes have followed it, even if no other place has come: one deflate
@@ -9,18 +11,6 @@ import { HISTORY_BYTES } from "./engine.ts";
 const DECIDE_AFTER_BYTES = 512 * 1024;
 /** A member start is used, for the same reason, when no better one has come so many plain bytes after it. */
 const USE_MEMBER_AFTER_BYTES = 1024 * 1024;
-
-/** What a picker is asked to do. */
-export interface CheckpointPickerOptions {
-  /** Aim at a checkpoint every so many plain bytes. */
-  readonly spacingBytes: number;
-  /** Where large files begin, as `PlainSink.fileStarts`. */
-  readonly fileStarts: number[];
-  /** Each checkpoint as it is made, its window owned by the receiver. */
-  readonly onCheckpoint: (checkpoint: Checkpoint) => void;
-  /** The `lengthBytes` plain bytes before `plainOffset`; copied by the picker. Asked only within the engine's history. */
-  readonly history: (plainOffset: number, lengthBytes: number) => Uint8Array;
-}
 
 /**
  * Chooses checkpoints among the places where a decoder could start: block ends and member starts.
@@ -36,8 +26,10 @@ export interface CheckpointPickerOptions {
  *   is taken at once;
  * - file: the last place at or before a large file's first byte, so that its reader decodes little in vain.
  */
-export class CheckpointPicker {
-  #options: CheckpointPickerOptions;
+export class BlockEnds implements CheckpointStrategy {
+  readonly nextStop = Infinity;
+  readonly wantsFileStops = false;
+  #options: StrategyOptions;
   #lastPlainOffset = 0;
 
   /** The undecided place; none while −1. */
@@ -53,29 +45,20 @@ export class CheckpointPicker {
   #memberBitOffset = 0;
 
   /** Makes the start checkpoint at once. */
-  constructor(options: CheckpointPickerOptions) {
+  constructor(options: StrategyOptions) {
     this.#options = options;
     this.#emit({
       kind: CheckpointKind.start,
       plainOffset: 0,
       compressedBitOffset: 0,
-      window: new Uint8Array(0),
+      window: NO_WINDOW,
       atHeader: true,
     });
   }
 
-  /**
-   * A decoder could start here. All plain bytes before `plainOffset` have been written to the sink.
-   * `windowBytes` is how long a window it would need, at most HISTORY_BYTES.
-   */
-  offer(
-    { plainOffset, compressedBitOffset, windowBytes, atHeader }: {
-      plainOffset: number;
-      compressedBitOffset: number;
-      windowBytes: number;
-      atHeader: boolean;
-    },
-  ): void {
+  /** @see CheckpointStrategy.offer */
+  offer({ plainOffset, compressedBitOffset, windowBytes, atHeader, block }: Place): void {
+    if (block !== undefined) return;
     if (plainOffset === this.#placePlainOffset) {
       // Of several places before the same plain byte the last saves most input, unless a member start saves a window.
       if (this.#placeAtHeader && !atHeader) return;
@@ -89,7 +72,7 @@ export class CheckpointPicker {
     this.#windowIsKept = false;
   }
 
-  /** All plain bytes before `plainOffset` have been written to the sink; to be called after each write. */
+  /** @see CheckpointStrategy.advance */
   advance(plainOffset: number): void {
     const settleAt = this.#placePlainOffset < 0 ? Infinity : this.#placePlainOffset + DECIDE_AFTER_BYTES;
     // In order of what falls due first, so that the size of writes changes nothing.
@@ -106,18 +89,17 @@ export class CheckpointPicker {
     }
   }
 
-  /** The engine's history is about to be cut to HISTORY_BYTES. */
-  keepWindow(): void {
+  /** @see CheckpointStrategy.beforeSlide */
+  beforeSlide(): void {
     if (this.#placePlainOffset < 0 || this.#windowIsKept || this.#placeWindowBytes === 0) return;
     this.#keptWindow.set(this.#options.history(this.#placePlainOffset, this.#placeWindowBytes));
     this.#windowIsKept = true;
   }
 
-  /** The stream ends here: makes the last checkpoints, and the final one. */
+  /** @see CheckpointStrategy.finish */
   finish({ plainOffset, compressedBitOffset }: { plainOffset: number; compressedBitOffset: number }): void {
     if (plainOffset > this.#placePlainOffset) this.#settle(plainOffset);
-    const window = new Uint8Array(0);
-    this.#emit({ kind: CheckpointKind.final, plainOffset, compressedBitOffset, window, atHeader: false });
+    this.#emit({ kind: CheckpointKind.final, plainOffset, compressedBitOffset, window: NO_WINDOW, atHeader: false });
   }
 
   /** Decides about the place seen last, now that all bytes before `nextPlainOffset`, which is past it, are known. */
@@ -155,26 +137,26 @@ export class CheckpointPicker {
   #emitPlace(isDue: boolean): void {
     const kind = !isDue ? CheckpointKind.file : this.#placeAtHeader ? CheckpointKind.member : CheckpointKind.interval;
     const plainOffset = this.#placePlainOffset;
-    const lengthBytes = this.#placeWindowBytes;
-    const window = lengthBytes === 0
-      ? new Uint8Array(0)
-      : this.#windowIsKept
-      ? this.#keptWindow.slice(0, lengthBytes)
-      : this.#options.history(plainOffset, lengthBytes).slice();
+    const window = this.#window(plainOffset, this.#placeWindowBytes);
     const atHeader = this.#placeAtHeader;
     this.#emit({ kind, plainOffset, compressedBitOffset: this.#placeBitOffset, window, atHeader });
+  }
+
+  #window(plainOffset: number, lengthBytes: number): Window {
+    if (lengthBytes === 0) return NO_WINDOW;
+    if (this.#windowIsKept) return wholeWindow(this.#keptWindow.subarray(0, lengthBytes));
+    return wholeWindow(this.#options.history(plainOffset, lengthBytes));
   }
 
   #emitMember(): void {
     const plainOffset = this.#memberPlainOffset;
     const compressedBitOffset = this.#memberBitOffset;
-    const window = new Uint8Array(0);
-    this.#emit({ kind: CheckpointKind.member, plainOffset, compressedBitOffset, window, atHeader: true });
+    this.#emit({ kind: CheckpointKind.member, plainOffset, compressedBitOffset, window: NO_WINDOW, atHeader: true });
   }
 
-  #emit(checkpoint: Checkpoint): void {
+  #emit(checkpoint: Omit<Checkpoint, "prefixBytes" | "block">): void {
     this.#lastPlainOffset = checkpoint.plainOffset;
     this.#memberPlainOffset = -1;
-    this.#options.onCheckpoint(checkpoint);
+    this.#options.onCheckpoint({ ...checkpoint, prefixBytes: 0, block: undefined });
   }
 }
