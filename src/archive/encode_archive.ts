@@ -95,7 +95,19 @@ function imageInfo(contents: ArchiveContents): ImageInfo {
     checkpoints: checkpoints.length,
     spans: spans.length,
   }));
-  return { ...contents.image, layers };
+  // Field by field, so that the order in which a caller has put them together does not show.
+  const { source, platform, manifestDigest, manifestMediaType, configDigest, options } = contents.image;
+  const { os, architecture, variant } = platform;
+  const { strategy, spacingBytes, fileCheckpointBytes } = options;
+  return {
+    source,
+    platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+    manifestDigest,
+    manifestMediaType,
+    configDigest,
+    options: { strategy, spacingBytes, fileCheckpointBytes },
+    layers,
+  };
 }
 
 function encodeCheckpoints(all: readonly StoredCheckpoint[]): { checkpoints: Uint8Array; windows: Uint8Array } {

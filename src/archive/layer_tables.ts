@@ -146,6 +146,8 @@ export class LayerTables {
           bad(`${field}.compressedBitOffset`, checkpoint.compressedBitOffset, 0);
         }
         if (checkpoint.windowBytes !== 0) bad(`${field}.windowBytes`, checkpoint.windowBytes, 0);
+        if (checkpoint.prefixBytes !== 0) bad(`${field}.prefixBytes`, checkpoint.prefixBytes, 0);
+        if (checkpoint.blockBitOffset !== undefined) bad(`${field}.flags`, CHECKPOINT_IN_BLOCK, "not in a block");
       } else {
         const last = index === end - 1;
         const ascends = checkpoint.plainOffset > before.plainOffset ||

@@ -3,7 +3,7 @@ import { type Archive, openArchive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import { diskSpanCache } from "../cache/mod.ts";
 import { Content } from "../content/mod.ts";
-import { FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
+import { type BlobStore, FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
 import type { CommandContext, Io } from "./io.ts";
 
 /** Opens the archive in a file, which stays open until the command ends. @throws {ClipError} naming the file. */
@@ -29,18 +29,24 @@ export interface OpenContent {
 }
 
 /** Wires an archive to the image's blobs and the cache. Nothing is fetched before the first read. */
-export async function openContent(
+export function openContent(
   archive: Archive,
   choices: ContentChoices,
   { io, log }: { io: Io; log: Logger },
-): Promise<OpenContent> {
+): OpenContent {
   const reference = parseImageReference(choices.source ?? archive.image.source);
-  const blobs = await openBlobStore(reference, { log, plainHttp: choices.plainHttp });
+  // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
+  let blobs: Promise<BlobStore> | undefined;
+  const openBlobs = () => {
+    blobs ??= openBlobStore(reference, { log, plainHttp: choices.plainHttp });
+    blobs.catch(() => blobs = undefined);
+    return blobs;
+  };
   const content = new Content({
     archive,
-    blob: (layer) => {
+    blob: async (layer) => {
       const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
-      return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
+      return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
     },
     cache: diskSpanCache(choices.cacheDir ?? defaultCacheDir(io)),
     useCheckpoints: !choices.noCheckpoints,
@@ -51,7 +57,7 @@ export async function openContent(
     content,
     close: () => {
       content.close();
-      blobs.close();
+      blobs?.then((store) => store.close(), () => {});
     },
   };
 }

@@ -34,11 +34,14 @@ const WHOLE_LAYER_REST_MS = 60_000;
  */
 const UNREACHABLE_REST_MS = 1000;
 
+/** A fetch over a link of this speed, 64 KiB a second, still meets its deadline. */
+const SLOWEST_LINK_BYTES_PER_MS = 64;
+
 /** What {@linkcode Content} needs. */
 export interface ContentOptions {
   readonly archive: Archive;
   /** The compressed blob of a layer, by number. */
-  readonly blob: (layer: number) => RangeSource;
+  readonly blob: (layer: number) => RangeSource | Promise<RangeSource>;
   readonly cache: SpanCache;
   /** False: ignore checkpoints, inflate whole layers. */
   readonly useCheckpoints: boolean;
@@ -70,6 +73,7 @@ export class Content {
   #runs = new Map<number, RunFlight>();
   /** By span: corrupt. By −1 − layer: unreachable. */
   #restUntil = new Map<number, { time: number; error: unknown }>();
+  #lastLoggedError: unknown;
   #wholeLayerUntil = new Map<number, number>();
   #toldOfCacheFailure = false;
   #isClosed = false;
@@ -112,7 +116,11 @@ export class Content {
         bytes = await this.span(layer, span);
       } catch (error) {
         const path = displayByteString(this.archive.tree.path(inode));
-        this.#log.error(`cannot read ${path}: ${messageOf(error)}`, { layer, span: span - layers.firstSpan[layer]! });
+        // While a failure rests, readers that poll would fill the log with it.
+        const repeated = error === this.#lastLoggedError;
+        this.#lastLoggedError = error;
+        const fields = { layer, span: span - layers.firstSpan[layer]! };
+        this.#log[repeated ? "debug" : "error"](`cannot read ${path}: ${messageOf(error)}`, fields);
         throw error;
       }
       target.set(bytes.subarray(inSpan, inSpan + take), at);
@@ -238,9 +246,10 @@ export class Content {
   async #decode(run: Run, onSpan: (span: number, bytes: Uint8Array) => void): Promise<void> {
     const { layers } = this.archive;
     const oneSpan = run.endSpan - run.firstSpan === 1;
-    const deadlineMs = this.#options.deadlineMs ?? 30_000;
+    const compressedBytes = run.compressedEndExclusive - run.compressedOffset;
+    const deadlineMs = (this.#options.deadlineMs ?? 30_000) + compressedBytes / SLOWEST_LINK_BYTES_PER_MS;
     const deadline = oneSpan ? AbortSignal.timeout(deadlineMs) : undefined;
-    const source = this.#options.blob(run.layer);
+    const source = await this.#options.blob(run.layer);
     const started = performance.now();
     await decodeRun(this.archive, run, source, {
       onRequest: (bytes) => {

@@ -6,7 +6,9 @@ import {
   MAX_WINDOW_RECORD_BYTES,
   type Span,
   type StoredCheckpoint,
+  unpackWindow,
 } from "../archive/mod.ts";
+import { CorruptError } from "../base/mod.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
 
@@ -57,15 +59,20 @@ export function readCheckpoints(reader: ByteReader, sizes: LayerSizes): StoredCh
     plainOffset += plainStep;
     compressedBitOffset += reader.count("compressedBitOffset", sizes.compressedBytes * 8 - compressedBitOffset);
     const checkpoint = { plainOffset, compressedBitOffset, ...readRestart(reader, compressedBitOffset) };
-    // Where nothing else helps, the layer is decoded from the first: it must need nothing.
-    if (row === 0 && compressedBitOffset !== 0) reader.bad("compressedBitOffset", compressedBitOffset, 0);
-    if (row === 0 && checkpoint.packedWindow.length !== 0) {
-      reader.bad("packedWindow", `${checkpoint.packedWindow.length} bytes`, "none");
-    }
+    if (row === 0) checkFirst(reader, checkpoint);
     checkpoints.push(checkpoint);
   }
   if (plainOffset !== sizes.plainBytes) reader.bad("plainOffset", plainOffset, sizes.plainBytes);
   return checkpoints;
+}
+
+/** Where nothing else helps, the layer is decoded from the first checkpoint: it must need nothing. */
+function checkFirst(reader: ByteReader, checkpoint: StoredCheckpoint): void {
+  const { compressedBitOffset, blockBitOffset, prefixBytes, packedWindow } = checkpoint;
+  if (compressedBitOffset !== 0) reader.bad("compressedBitOffset", compressedBitOffset, 0);
+  if (blockBitOffset !== undefined) reader.bad("kind", "a place in a block", "one that is in none");
+  if (prefixBytes !== 0) reader.bad("prefixBytes", prefixBytes, 0);
+  if (packedWindow.length !== 0) reader.bad("packedWindow", `${packedWindow.length} bytes`, "none");
 }
 
 /** What a checkpoint holds besides its place. */
@@ -84,13 +91,29 @@ function readRestart(reader: ByteReader, compressedBitOffset: number): Restart {
   const kind = first & ~(AT_HEADER | IN_BLOCK);
   if (kind > MAX_CHECKPOINT_KIND) reader.bad("kind", kind, `at most ${MAX_CHECKPOINT_KIND}`);
   const inBlock = (first & IN_BLOCK) !== 0;
-  return {
+  const restart = {
     kind,
     atHeader: (first & AT_HEADER) !== 0,
     blockBitOffset: inBlock ? compressedBitOffset - reader.count("blockBitOffset", compressedBitOffset) : undefined,
     prefixBytes: reader.count("prefixBytes", MAX_PREFIX_BYTES),
     packedWindow: reader.counted("packedWindow", MAX_WINDOW_RECORD_BYTES),
   };
+  checkWindow(reader, restart);
+  return restart;
+}
+
+/** An archive takes the record as it is, and finds out when it is read: on a worker, much later. */
+function checkWindow(reader: ByteReader, { blockBitOffset, prefixBytes, packedWindow }: Restart): void {
+  try {
+    const { window, blockHeader } = unpackWindow(packedWindow, "layer index");
+    if (prefixBytes > window.length) reader.bad("prefixBytes", prefixBytes, `at most ${window.length}, the window's`);
+    if ((blockBitOffset === undefined) !== (blockHeader.length === 0)) {
+      reader.bad("packedWindow", `a block header of ${blockHeader.length} bytes`, "one where the place is in a block");
+    }
+  } catch (error) {
+    if (!(error instanceof CorruptError) || error.details.subject !== "archive") throw error;
+    reader.bad("packedWindow", `a bad ${error.details.field}`, "a window record");
+  }
 }
 
 /** How many there are, and each relative to the one before. */

@@ -32,7 +32,7 @@ export interface ArchiveMount {
   readonly mountpoint: string;
   /** Resolves when the mount is gone, by whomever; rejects when serving failed. */
   readonly ended: Promise<void>;
-  /** Unmounts; a busy mount goes out of sight at once and ends with its last open file. */
+  /** Unmounts; of a busy mount, every read under way or to come fails. */
   unmount(): Promise<void>;
 }
 
@@ -118,8 +118,9 @@ async function unmountLive(mountpoint: string, log: Logger): Promise<void> {
   try {
     await unmountFuse(mountpoint);
   } catch (error) {
-    log.warn(`${messageOf(error)}; detaching it`);
-    await unmountFuse(mountpoint, { lazy: true });
+    // Its server is about to end: who still reads gets an error now rather than a wait that nobody will end.
+    log.warn(`${messageOf(error)}; ending it for those who use it`);
+    await unmountFuse(mountpoint, { force: true });
   }
 }
 

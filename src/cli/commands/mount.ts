@@ -61,7 +61,7 @@ async function serveMount(options: MountChoices, context: CommandContext): Promi
   const { io, log, writeLog, logging } = context;
   if (options.mounting.detach) (await import("../../fuse/mod.ts")).libc().setsid();
   const archive = await openArchiveFile(options.file, context);
-  const { content, close } = await openContent(archive, { ...options.content, ...options.registry }, { io, log });
+  const { content, close } = openContent(archive, { ...options.content, ...options.registry }, { io, log });
   try {
     const mounted = await mountArchive(content, options.directory, {
       ...(options.mounting.allowOther ? { allowOther: true } : {}),
