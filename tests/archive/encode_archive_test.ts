@@ -31,6 +31,22 @@ Deno.test("equal contents give equal bytes, whatever the order in which they wer
   );
 });
 
+Deno.test("equal contents give equal bytes, whatever the order of their fields", () => {
+  const backwards = <Value extends object>(value: Value): Value =>
+    Object.fromEntries(
+      Object.entries(value).reverse().map(([name, of]) => [name, isPlain(of) ? backwards(of) : of]),
+    ) as Value;
+  const of = contents(sampleTree(), sampleLayers());
+  const layers = of.layers.map((layer) => ({ ...layer, info: { ...backwards(layer.info), more: "ignored" } }));
+  const image = { ...backwards(of.image), more: "ignored" };
+  assert.notEqual(JSON.stringify(image.options), JSON.stringify(of.image.options));
+  assert.deepEqual(archiveBytes({ ...of, image, layers }), sampleArchive());
+});
+
+function isPlain(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
 Deno.test("writing leaves the contents as they are", () => {
   const of = contents(sampleTree(), sampleLayers());
   const before = structuredClone(of);

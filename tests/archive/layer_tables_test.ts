@@ -96,6 +96,8 @@ Deno.test("checkpoints: start, order, bounds", async () => {
   await refusesTampered(/^checkpoints\[9\]\.plainOffset$/, setCheckpoint(9, "plainOffset", 1n));
   await refusesTampered(/^checkpoints\[0\]\.compressedBitOffset$/, setCheckpoint(0, "compressedBitOffset", 8n));
   await refusesTampered(/^checkpoints\[0\]\.windowBytes$/, setCheckpoint(0, "windowBytes", 1n));
+  await refusesTampered(/^checkpoints\[0\]\.prefixBytes$/, setCheckpoint(0, "prefixBytes", 1n));
+  await refusesTampered(/^checkpoints\[0\]\.flags$/, setCheckpoint(0, "flags", 2n));
   for (const value of [0n, 1024n, 3072n, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n]) {
     await refusesTampered(/^checkpoints\[[23]\]\.plainOffset$/, setCheckpoint(2, "plainOffset", value));
   }

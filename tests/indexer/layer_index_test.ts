@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { ClipError, CorruptError, type Digest } from "../../src/base/mod.ts";
+import { packWindow } from "../../src/archive/mod.ts";
 import {
   decodeLayerIndex,
   encodeLayerIndex,
@@ -45,16 +46,7 @@ function realScan(): LayerScan {
   return structuredClone(scanner.finish()); // digests that are Buffers become Uint8Arrays
 }
 
-/** The same with little in its windows, which nobody inflates here. */
-function smallScan(): LayerScan {
-  const scan = realScan();
-  const checkpoints = scan.checkpoints.map((checkpoint) => {
-    return { ...checkpoint, packedWindow: checkpoint.packedWindow.slice(0, 20) };
-  });
-  return { ...scan, checkpoints };
-}
-
-const SMALL_INDEX = encodeLayerIndex(smallScan(), KEY);
+const REAL_INDEX = encodeLayerIndex(realScan(), KEY);
 
 /** A layer index whose header is made to fit what is behind it. */
 function signed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
@@ -69,7 +61,7 @@ function signed(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 function withBody(body: Uint8Array, bodyBytes = body.length): Uint8Array<ArrayBuffer> {
   const packed = deflateRawSync(body, { level: 1 });
   const bytes = new Uint8Array(LAYER_INDEX_HEADER_BYTES + packed.length);
-  bytes.set(SMALL_INDEX.subarray(0, LAYER_INDEX_HEADER.bodyBytes.at));
+  bytes.set(REAL_INDEX.subarray(0, LAYER_INDEX_HEADER.bodyBytes.at));
   new DataView(bytes.buffer).setUint32(LAYER_INDEX_HEADER.bodyBytes.at, bodyBytes, true);
   bytes.set(packed, LAYER_INDEX_HEADER_BYTES);
   return signed(bytes);
@@ -120,7 +112,7 @@ test("the result holds nothing of the bytes it was read from", async () => {
 });
 
 test("every flipped byte is noticed, and every cut", async () => {
-  const bytes = SMALL_INDEX;
+  const bytes = REAL_INDEX;
   for (let at = 0; at < bytes.length; at++) {
     const flipped = bytes.slice();
     flipped[at]! ^= 1 + at % 255;
@@ -144,7 +136,7 @@ test("the header's fields tile it", () => {
 });
 
 test("a body of another length than promised is refused, and inflated no further", async () => {
-  const body = bodyOf(SMALL_INDEX);
+  const body = bodyOf(REAL_INDEX);
   for (const length of [0, body.length - 1, body.length + 1]) {
     assert.match((await refusal(withBody(body, length))).message, /bad body/);
   }
@@ -155,9 +147,13 @@ test("a body of another length than promised is refused, and inflated no further
 });
 
 test("bytes behind the last entry are refused", async () => {
-  const body = bodyOf(SMALL_INDEX);
+  const body = bodyOf(REAL_INDEX);
   assert.match((await refusal(withBody(new Uint8Array([...body, 0])))).message, /bad end/);
 });
+
+const WINDOW = { lengthBytes: 5, runs: Uint32Array.of(0, 5), bytes: new Uint8Array(5) };
+const NO_HEADER = packWindow({ ...WINDOW, blockHeader: new Uint8Array(0) });
+const WITH_HEADER = packWindow({ ...WINDOW, blockHeader: new Uint8Array(3) });
 
 /** Scans with one thing wrong, and the field that the refusal names. */
 const WRONG: readonly (readonly [field: string, change: (scan: LayerScan) => Partial<LayerScan>])[] = [
@@ -172,7 +168,7 @@ const WRONG: readonly (readonly [field: string, change: (scan: LayerScan) => Par
     checkpoints: [{ ...first!, compressedBitOffset: 8 }, ...more],
   })],
   ["checkpoints[0].packedWindow", ({ checkpoints: [first, ...more] }) => ({
-    checkpoints: [{ ...first!, packedWindow: new Uint8Array(1) }, ...more],
+    checkpoints: [{ ...first!, packedWindow: NO_HEADER }, ...more],
   })],
   ["checkpoints[1].plainOffset", ({ checkpoints }) => ({ checkpoints: [checkpoints[0]!, ...checkpoints] })],
   ["checkpoints[1].kind", ({ checkpoints: [first, second, ...more] }) => ({
@@ -183,6 +179,24 @@ const WRONG: readonly (readonly [field: string, change: (scan: LayerScan) => Par
   })],
   ["checkpoints[1].packedWindow", ({ checkpoints: [first, second, ...more] }) => ({
     checkpoints: [first!, { ...second!, packedWindow: new Uint8Array(65_537) }, ...more],
+  })],
+  ["checkpoints[1].packedWindow", ({ checkpoints: [first, second, ...more] }) => ({
+    checkpoints: [first!, { ...second!, packedWindow: second!.packedWindow.slice(0, -1) }, ...more],
+  })],
+  ["checkpoints[1].packedWindow", ({ checkpoints: [first, second, ...more] }) => ({
+    checkpoints: [first!, { ...second!, blockBitOffset: 0, packedWindow: NO_HEADER }, ...more],
+  })],
+  ["checkpoints[1].packedWindow", ({ checkpoints: [first, second, ...more] }) => ({
+    checkpoints: [first!, { ...second!, blockBitOffset: undefined, packedWindow: WITH_HEADER }, ...more],
+  })],
+  ["checkpoints[1].prefixBytes", ({ checkpoints: [first, second, ...more] }) => ({
+    checkpoints: [first!, { ...second!, blockBitOffset: undefined, prefixBytes: 6, packedWindow: NO_HEADER }, ...more],
+  })],
+  ["checkpoints[0].prefixBytes", ({ checkpoints: [first, ...more] }) => ({
+    checkpoints: [{ ...first!, prefixBytes: 1, packedWindow: NO_HEADER }, ...more],
+  })],
+  ["checkpoints[0].kind", ({ checkpoints: [first, ...more] }) => ({
+    checkpoints: [{ ...first!, blockBitOffset: 0, packedWindow: WITH_HEADER }, ...more],
   })],
   [".compressedBitOffset", ({ compressedBytes }) => ({ compressedBytes: compressedBytes >> 1 })],
   [".plainOffset", ({ plainBytes }) => ({ plainBytes: plainBytes + 512 })],
@@ -251,7 +265,7 @@ test("mutated bodies are refused as corrupt, or read as a scan that can be writt
   const seed = testSeed();
   try {
     const random = new SeededRandom(seed);
-    const original = bodyOf(SMALL_INDEX);
+    const original = bodyOf(REAL_INDEX);
     let read = 0;
     for (let round = 0; round < 4000; round++) {
       const body = original.slice();
@@ -279,7 +293,7 @@ test("mutated bodies are refused as corrupt, or read as a scan that can be writt
 });
 
 test("a count too long, and more entries than there are bytes, are refused", async () => {
-  const scan = { ...smallScan(), entries: [] };
+  const scan = { ...realScan(), entries: [] };
   const body = bodyOf(encodeLayerIndex(scan, KEY));
   const behind = (...bytes: number[]) => withBody(new Uint8Array([...body.subarray(0, -1), ...bytes]));
   assert.match((await refusal(behind(...Array(9).fill(0xff)))).message, /entries\.number.*8 bytes/);

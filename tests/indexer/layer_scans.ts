@@ -2,7 +2,7 @@
 import { STRATEGY_NAMES } from "../../src/codec/mod.ts";
 import fc from "fast-check";
 import { type Digest, fromByteString } from "../../src/base/mod.ts";
-import type { Span, StoredCheckpoint } from "../../src/archive/mod.ts";
+import { packWindow, type Span, type StoredCheckpoint } from "../../src/archive/mod.ts";
 import type { LayerIndexKey, LayerScan } from "../../src/indexer/mod.ts";
 import type { SparseRun, TarEntry } from "../../src/tar/mod.ts";
 
@@ -121,14 +121,27 @@ function placed(drafts: readonly EntryDraft[]): { entries: TarEntry[]; blocks: n
   return { entries, blocks: block };
 }
 
-const window = fc.option(
-  fc.record({
-    packedWindow: fc.uint8Array({ minLength: 1, maxLength: 60 }),
-    prefixBytes: fc.nat(257),
-    blockBitsBefore: fc.option(fc.nat(1000), { nil: undefined }),
+/** A window of up to three parts, and a block's header where the place is in a block. */
+const window = fc.record({
+  steps: fc.array(fc.tuple(fc.nat(9000), fc.uint8Array({ minLength: 1, maxLength: 300 })), { maxLength: 3 }),
+  block: fc.option(fc.record({ bitsBefore: fc.nat(1000), header: fc.uint8Array({ minLength: 1, maxLength: 20 }) }), {
+    nil: undefined,
   }),
-  { nil: { packedWindow: new Uint8Array(0), prefixBytes: 0, blockBitsBefore: undefined } },
-);
+  prefixBytes: fc.nat(257),
+}).map(({ steps, block, prefixBytes }) => {
+  let lengthBytes = 0;
+  const runs = steps.flatMap(([gap, bytes]) => {
+    lengthBytes += gap + bytes.length;
+    return [lengthBytes - bytes.length, bytes.length];
+  });
+  const bytes = Uint8Array.from(steps.flatMap(([, part]) => [...part]));
+  const blockHeader = block?.header ?? new Uint8Array(0);
+  return {
+    packedWindow: packWindow({ lengthBytes, runs: Uint32Array.from(runs), bytes, blockHeader }),
+    prefixBytes: Math.min(prefixBytes, lengthBytes),
+    blockBitsBefore: block?.bitsBefore,
+  };
+});
 
 const NO_WINDOW = { packedWindow: new Uint8Array(0), prefixBytes: 0, blockBitOffset: undefined };
 

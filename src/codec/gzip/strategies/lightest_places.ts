@@ -149,20 +149,23 @@ export class LightestPlaces implements CheckpointStrategy {
   #weighAll(plainOffset: number): void {
     while (this.#traced.length > 0 && placeOffset(this.#traced[0]!) + HISTORY_BYTES <= plainOffset) {
       const candidate = this.#traced.shift()!;
-      const window = this.#takeWindow(candidate);
-      if (candidate.kind === CheckpointKind.file) this.#settleFile(candidate, window);
-      else {
-        const costBytes = window.bytes.length + window.runs.length * 2 + (candidate.block?.header.length ?? 0);
-        if (this.#best === undefined || costBytes < this.#best.costBytes) this.#best = { candidate, window, costBytes };
-      }
+      if (candidate.kind === CheckpointKind.file) this.#settleFile(candidate, this.#takeWindow(candidate));
+      else this.#weigh(candidate);
+      this.#freeSlot(candidate);
     }
+  }
+
+  /** Keeps the candidate if it is the lightest so far; only then is its window worth the making. */
+  #weigh(candidate: Candidate): void {
+    const markedBytes = candidate.slot < 0 ? 0 : this.#options.symbols.tracedBytes(candidate.slot);
+    const costBytes = markedBytes + (candidate.block?.header.length ?? 0);
+    if (this.#best !== undefined && costBytes >= this.#best.costBytes) return;
+    this.#best = { candidate, window: this.#takeWindow(candidate), costBytes };
   }
 
   #takeWindow(candidate: Candidate): Window {
     const { symbols, history } = this.#options;
     if (candidate.slot < 0) return wholeWindow(history(placeOffset(candidate), candidate.prefixBytes));
-    symbols.stopTrace(candidate.slot);
-    this.#freeSlots.push(candidate.slot);
     const bytes = history(placeOffset(candidate), candidate.windowBytes);
     return markedWindow(bytes, symbols.traceMap(candidate.slot), candidate.prefixBytes);
   }
@@ -175,13 +178,15 @@ export class LightestPlaces implements CheckpointStrategy {
   }
 
   #dropIntervals(): void {
-    for (const { kind, slot } of this.#traced) {
-      if (kind === CheckpointKind.file || slot < 0) continue;
-      this.#options.symbols.stopTrace(slot);
-      this.#freeSlots.push(slot);
-    }
+    for (const candidate of this.#traced) if (candidate.kind !== CheckpointKind.file) this.#freeSlot(candidate);
     this.#traced = this.#traced.filter(({ kind }) => kind === CheckpointKind.file);
     this.#best = undefined;
+  }
+
+  #freeSlot({ slot }: Candidate): void {
+    if (slot < 0) return;
+    this.#options.symbols.stopTrace(slot);
+    this.#freeSlots.push(slot);
   }
 
   #emitBest(): void {
