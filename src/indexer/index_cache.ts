@@ -84,8 +84,7 @@ export class IndexCache {
   }
 
   #path(layer: LayerDescriptor, options: ScanLayerOptions): string {
-    // The version of Deno stands for that of its zlib, which has a part in what a scan yields.
-    const text = `${LAYER_INDEX_VERSION} ${Deno.version.deno} ${optionsText(layerIndexKey(layer, options))}`;
+    const text = `${LAYER_INDEX_VERSION} ${optionsText(layerIndexKey(layer, options))}`;
     const hash = digestHex(sha256(new TextEncoder().encode(text))).slice(0, 8);
     return `${this.#folder}/${digestAlgorithm(layer.digest)}_${digestHex(layer.digest)}-${hash}${SUFFIX}`;
   }
@@ -139,7 +138,10 @@ export class IndexCache {
   }
 }
 
-/** What names a scan: the layer, and all that changes what is found in it. */
+/**
+ * What names a scan: the layer, and all that changes what is found in it. Who inflates does not, nor does the version of
+ * Deno with its zlib: windows are deflated when an archive is made of them.
+ */
 export function layerIndexKey(layer: Pick<LayerDescriptor, "digest">, options: ScanLayerOptions): LayerIndexKey {
   const { strategy, spacingBytes, fileCheckpointBytes } = options;
   const kept = { strategy, spacingBytes, fileCheckpointBytes };
