@@ -9,7 +9,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const WORKERS = ["src/indexer/layer_worker.ts", "src/mount/serve_worker.ts"];
+const WORKERS = ["src/indexer/digest_worker.ts", "src/indexer/layer_worker.ts", "src/mount/serve_worker.ts"];
 const DEVELOPMENT_ONLY = ["assemblyscript", "fast-check"];
 
 interface Lock {

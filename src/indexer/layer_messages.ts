@@ -5,7 +5,13 @@ import type { LayerIndexKey } from "./layer_index.ts";
 
 /** To the Worker: a layer begins, its compressed bytes (transferred), its end. */
 export type ToLayerWorker =
-  | { readonly type: "start"; readonly mediaType: string; readonly key: LayerIndexKey; readonly inflate: InflateName }
+  | {
+    readonly type: "start";
+    readonly mediaType: string;
+    readonly key: LayerIndexKey;
+    readonly inflate: InflateName;
+    readonly digestApart: boolean;
+  }
   | { readonly type: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "end" };
 

@@ -4,10 +4,10 @@ import { decodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { LayerScan } from "./layer_scan.ts";
 
-/** Pieces under way to a Worker before the network has to wait: 8 of 256 KiB. */
-const MAX_PIECES_UNDER_WAY = 8;
+/** Pieces under way to a Worker before the network has to wait. */
+const MAX_PIECES_UNDER_WAY = 4;
 /** Network chunks are gathered to pieces of this size: a message costs as much as scanning some KiB. */
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
 /** A layer to be scanned. */
 export interface LayerJob {
@@ -16,6 +16,8 @@ export interface LayerJob {
   readonly key: LayerIndexKey;
   /** Who inflates. */
   readonly inflate: InflateName;
+  /** Whether the plain bytes are digested in a thread of their own. */
+  readonly digestApart: boolean;
   /** The compressed bytes in order. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Told of each chunk as it arrives, before it is scanned. */
@@ -66,7 +68,13 @@ export class LayerScanThread {
    */
   async scan(job: LayerJob): Promise<LayerResult> {
     this.#onPlain = job.onPlain;
-    this.#post({ type: "start", mediaType: job.mediaType, key: job.key, inflate: job.inflate });
+    this.#post({
+      type: "start",
+      mediaType: job.mediaType,
+      key: job.key,
+      inflate: job.inflate,
+      digestApart: job.digestApart,
+    });
     for await (const piece of gather(job.chunks, job.onCompressed)) {
       this.#underWay++;
       this.#post({ type: "bytes", bytes: piece }, [piece.buffer]);

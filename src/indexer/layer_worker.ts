@@ -1,37 +1,54 @@
 /** Worker: scans one layer after another. See layer_messages.ts for what is said. */
+import { DigestThread } from "./digest_thread.ts";
 import { type FromLayerWorker, type ToLayerWorker, toPlainError } from "./layer_messages.ts";
 import { encodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
-import { LayerScanner } from "./scan_layer.ts";
+import type { LayerScan } from "./layer_scan.ts";
+import { LayerScanner, spanLimits } from "./scan_layer.ts";
 
 const port = self as unknown as {
   onmessage: (event: MessageEvent<ToLayerWorker>) => void;
   postMessage(message: FromLayerWorker, transfer?: Transferable[]): void;
 };
 
-let scanner: LayerScanner | undefined;
-let key: LayerIndexKey;
+/** A scan under way, and how it is brought to its end. */
+let scan: { readonly scanner: LayerScanner; finish(): Promise<LayerScan>; readonly key: LayerIndexKey } | undefined;
+let digestThread: DigestThread | undefined;
 
-port.onmessage = ({ data }) => {
+port.onmessage = async ({ data }) => {
   try {
     switch (data.type) {
       case "start":
-        key = data.key;
-        scanner = new LayerScanner(data.mediaType, key.options, data.inflate);
+        scan = startScan(data);
         break;
       case "bytes":
         // After a failure the rest of the layer, already under way, is let pass.
-        scanner?.push(data.bytes);
-        port.postMessage({ type: "taken", plainBytes: scanner?.plainBytes ?? 0 });
+        scan?.scanner.push(data.bytes);
+        port.postMessage({ type: "taken", plainBytes: scan?.scanner.plainBytes ?? 0 });
         break;
       case "end":
-        if (scanner !== undefined) {
-          const index = encodeLayerIndex(scanner.finish(), key);
+        if (scan !== undefined) {
+          const index = encodeLayerIndex(await scan.finish(), scan.key);
           port.postMessage({ type: "done", index }, [index.buffer]);
         }
-        scanner = undefined;
+        scan = undefined;
     }
   } catch (error) {
-    scanner = undefined;
+    scan = undefined;
     port.postMessage({ type: "failed", error: toPlainError(error) });
   }
 };
+
+function startScan({ mediaType, key, inflate, digestApart }: Extract<ToLayerWorker, { type: "start" }>): typeof scan {
+  if (!digestApart) {
+    const scanner = new LayerScanner(mediaType, key.options, { inflate });
+    return { scanner, key, finish: () => Promise.resolve(scanner.finish()) };
+  }
+  digestThread ??= new DigestThread();
+  const digester = digestThread.start(spanLimits(key.options));
+  const scanner = new LayerScanner(mediaType, key.options, { inflate, digester });
+  const finish = async () => {
+    scanner.drain();
+    return scanner.result(await digester.finish());
+  };
+  return { scanner, key, finish };
+}

@@ -1,4 +1,4 @@
-import { Digester, MIB } from "../base/mod.ts";
+import { MIB } from "../base/mod.ts";
 import { packWindow, type StoredCheckpoint } from "../archive/mod.ts";
 import {
   type Checkpoint,
@@ -10,12 +10,20 @@ import {
 } from "../codec/mod.ts";
 import { type TarEntry, TarScanner } from "../tar/mod.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
-import { SpanDigester } from "./span_digester.ts";
+import { InlineDigester, type PlainDigester, type PlainDigests, type SpanLimits } from "./plain_digester.ts";
 
 /** Spans without a checkpoint of their own are closed at twice the spacing, or at this. */
 const LEAST_LONGEST_SPAN_BYTES = 4 * MIB;
 /** A layer of more warnings than these is told of the rest in one line. */
 const MAX_WARNINGS = 20;
+
+/** How the spans of a scan with these options are cut. */
+export function spanLimits({ spacingBytes }: ScanLayerOptions): SpanLimits {
+  return {
+    lagBytes: MAX_CHECKPOINT_LAG_BYTES,
+    maxSpanBytes: Math.max(2 * spacingBytes, LEAST_LONGEST_SPAN_BYTES),
+  };
+}
 
 /**
  * One pass over one layer: compressed bytes in, {@linkcode LayerScan} out. Holds no more of the layer than a codec's
@@ -25,28 +33,35 @@ export class LayerScanner {
   #options: ScanLayerOptions;
   #mediaType: string;
   #inflate: InflateName | undefined;
+  #inline: InlineDigester | undefined;
   #codecName = "";
   #scanner: Scanner | undefined;
   #head = new Uint8Array(0);
   #compressedBytes = 0;
   #plainBytes = 0;
-  #plainDigest = new Digester();
-  #spans: SpanDigester;
+  #digester: PlainDigester;
   #tar: TarScanner;
   #entries: TarEntry[] = [];
   #checkpoints: StoredCheckpoint[] = [];
   #warnings: string[] = [];
   #moreWarnings = 0;
 
-  /** Nothing pushed yet. @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format. */
-  constructor(mediaType: string, options: ScanLayerOptions, inflate?: InflateName) {
+  /**
+   * Nothing pushed yet.
+   * @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format.
+   * @param tools `digester`: who takes the plain stream, instead of the scanner itself; then `drain` and `result` are to
+   * be called in place of `finish`.
+   */
+  constructor(
+    mediaType: string,
+    options: ScanLayerOptions,
+    { inflate, digester }: { inflate?: InflateName; digester?: PlainDigester } = {},
+  ) {
     this.#inflate = inflate;
+    this.#inline = digester === undefined ? new InlineDigester(spanLimits(options)) : undefined;
+    this.#digester = digester ?? this.#inline!;
     this.#mediaType = mediaType;
     this.#options = options;
-    this.#spans = new SpanDigester({
-      lagBytes: MAX_CHECKPOINT_LAG_BYTES,
-      maxSpanBytes: Math.max(2 * options.spacingBytes, LEAST_LONGEST_SPAN_BYTES),
-    });
     this.#tar = new TarScanner({
       onEntry: (entry) => this.#onEntry(entry),
       onWarning: (message) => this.#warn(message),
@@ -97,17 +112,26 @@ export class LayerScanner {
 
   /** Says that the layer has been pushed whole. @throws {CorruptError} when it is not complete. */
   finish(): LayerScan {
+    this.drain();
+    return this.result(this.#inline!.finish());
+  }
+
+  /** The first half of `finish`: gives the digester the rest. @throws {CorruptError} when the layer is not complete. */
+  drain(): void {
     (this.#scanner ?? this.#start()).finish();
     this.#tar.finish();
-    this.#spans.finish();
+  }
+
+  /** The second half of `finish`, with what the digester came to. */
+  result({ diffId, spans, accepted }: PlainDigests): LayerScan {
     if (this.#moreWarnings > 0) this.#warnings.push(`${this.#moreWarnings} further warnings`);
     return {
       codec: this.#codecName,
       compressedBytes: this.#compressedBytes,
       plainBytes: this.#plainBytes,
-      diffId: this.#plainDigest.digest(),
-      checkpoints: this.#checkpoints,
-      spans: this.#spans.spans,
+      diffId,
+      checkpoints: this.#checkpoints.filter((_, index) => accepted[index]),
+      spans,
       entries: this.#entries,
       warnings: this.#warnings,
     };
@@ -115,8 +139,7 @@ export class LayerScanner {
 
   #onPlain(bytes: Uint8Array): void {
     this.#plainBytes += bytes.length;
-    this.#plainDigest.update(bytes);
-    this.#spans.write(bytes);
+    this.#digester.write(bytes);
     this.#tar.push(bytes);
   }
 
@@ -130,7 +153,7 @@ export class LayerScanner {
   }
 
   #onCheckpoint(checkpoint: Checkpoint): void {
-    if (!this.#spans.checkpoint(checkpoint.plainOffset)) return;
+    this.#digester.checkpoint(checkpoint.plainOffset);
     const { kind, plainOffset, compressedBitOffset, atHeader, prefixBytes, window, block } = checkpoint;
     this.#checkpoints.push({
       kind,

@@ -113,13 +113,16 @@ async function scanUnknown(
   const scans = new Map<string, LayerScan>();
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
+  const threadCount = Math.min(options.jobs, queue.length);
+  // Where there are fewer layers than jobs, the others digest.
+  const digestApart = 2 * threadCount <= options.jobs;
   const runThread = async () => {
     const thread = new LayerScanThread();
     try {
       for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
         scans.set(
           layers[number]!.digest,
-          await scanLayer(thread, layers[number]!, number, blobs, { ...options, signal }),
+          await scanLayer(thread, layers[number]!, number, blobs, { ...options, signal, digestApart }),
         );
       }
     } catch (error) {
@@ -129,7 +132,7 @@ async function scanUnknown(
       thread.close();
     }
   };
-  const threads = Array.from({ length: Math.min(options.jobs, queue.length) }, runThread);
+  const threads = Array.from({ length: threadCount }, runThread);
   const outcomes = await Promise.allSettled(threads);
   // The first failure stops the others; it is the one to tell of.
   if (stop.signal.aborted) throw stop.signal.reason;
@@ -146,7 +149,7 @@ async function scanLayer(
   layer: LayerDescriptor,
   number: number,
   blobs: BlobStore,
-  options: ScanLayersOptions,
+  options: ScanLayersOptions & { readonly digestApart: boolean },
 ): Promise<LayerScan> {
   const name = layerName(layer, number);
   const digester = new Digester(digestAlgorithm(layer.digest));
@@ -168,6 +171,7 @@ async function scanLayer(
       mediaType: layer.mediaType,
       key: layerIndexKey(layer, options),
       inflate: options.inflate ?? "kernel",
+      digestApart: options.digestApart,
       chunks: blobs.layer(layer).stream({ ...(options.signal === undefined ? {} : { signal: options.signal }) }),
       onCompressed: (chunk) => {
         digester.update(chunk);
