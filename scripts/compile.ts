@@ -10,7 +10,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const WORKERS = ["src/indexer/digest_worker.ts", "src/indexer/layer_worker.ts", "src/mount/serve_worker.ts"];
-const DEVELOPMENT_ONLY = ["assemblyscript", "fast-check"];
+const DEVELOPMENT_ONLY = ["assemblyscript", "echarts", "fast-check"];
 
 interface Lock {
   npm: Record<string, { dependencies?: string[] }>;

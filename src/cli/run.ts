@@ -3,7 +3,7 @@ import { object } from "@optique/core/constructs";
 import { runParserSync } from "@optique/core/facade";
 import { type Message, text } from "@optique/core/message";
 import type { Usage } from "@optique/core/usage";
-import { ClipError, createLogger, messageOf } from "../base/mod.ts";
+import { ClipError, createLogger, escapeControls, messageOf } from "../base/mod.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { BrokenPipeError, type CommandContext, type Io } from "./io.ts";
@@ -28,7 +28,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       io.err("clip: interrupted\n");
       return ExitStatus.interrupted;
     }
-    io.err(`clip: error: ${messageOf(error).replaceAll("\n", "\nclip: ")}\n`);
+    io.err(`clip: error: ${messageOf(error).split("\n").map(escapeControls).join("\nclip: ")}\n`);
     const known = error instanceof ClipError && error.code !== "internal";
     if ((debug || !known) && error instanceof Error) io.err(`${error.stack}\n`);
     return error instanceof ClipError && error.code === "usage" ? ExitStatus.usage : ExitStatus.failed;

@@ -39,16 +39,22 @@ const SLOWEST_LINK_BYTES_PER_MS = 64;
 
 /** What {@linkcode Content} needs. */
 export interface ContentOptions {
+  /** The archive whose files are read. */
   readonly archive: Archive;
   /** The compressed blob of a layer, by number. */
   readonly blob: (layer: number) => RangeSource | Promise<RangeSource>;
+  /** Where verified spans are kept. */
   readonly cache: SpanCache;
   /** False: ignore checkpoints, inflate whole layers. */
   readonly useCheckpoints: boolean;
   /** Who inflates; default kernel. */
   readonly inflate?: InflateName;
+  /** Told of failed reads, of fetches, and of everything that makes them slower than they should be. */
   readonly log: Logger;
-  /** A fetch of one run that takes longer is given up; whole layers have no such bound. Default 30,000. */
+  /**
+   * A fetch of one span that takes longer, a second for each 64 KiB of it added, is given up; runs of several spans have
+   * no such bound. Default 30,000.
+   */
   readonly deadlineMs?: number;
 }
 
@@ -58,7 +64,9 @@ export interface ContentOptions {
  * reads of one span share one fetch.
  */
 export class Content {
+  /** The archive whose files are read. */
   readonly archive: Archive;
+  /** What reading has cost so far. */
   readonly counters: ContentCounters = newCounters();
   /**
    * One byte a span: `verified` once its bytes in the file at `dataPath` have been checked. Shared, so that a thread

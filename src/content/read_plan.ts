@@ -17,8 +17,11 @@ import { SPARSE_LAYER } from "../archive/mod.ts";
 
 /** A part of a read that lies in one layer. */
 export interface Piece {
+  /** Number of the layer, 0 the lowest. */
   readonly layer: number;
+  /** Of its first byte in the layer's plain stream. */
   readonly plainOffset: number;
+  /** At least 1. */
   readonly lengthBytes: number;
   /** Where it goes, counted from the first byte read. */
   readonly targetOffset: number;

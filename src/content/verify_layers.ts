@@ -6,7 +6,9 @@ import { decodeRun } from "./run_decoder.ts";
 
 /** What was verified. */
 export interface VerifiedLayers {
+  /** How many spans. */
   readonly spans: number;
+  /** How many plain bytes they hold. */
   readonly plainBytes: number;
 }
 

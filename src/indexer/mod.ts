@@ -4,5 +4,6 @@ export { indexImage, type IndexImageOptions, type IndexResult } from "./index_im
 export { decodeLayerIndex, encodeLayerIndex, type LayerIndex, type LayerIndexKey } from "./layer_index.ts";
 export type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
 export { mergeLayers, type MergeWarning } from "./merge_layers.ts";
+export type { PlainDigester, PlainDigests, SpanLimits } from "./plain_digester.ts";
 export { LayerScanner } from "./scan_layer.ts";
 export type { LayerProgress, ScanLayersOptions } from "./scan_layers.ts";

@@ -4,7 +4,9 @@ import { SpanDigester } from "./span_digester.ts";
 
 /** How spans are cut; see SpanDigester. */
 export interface SpanLimits {
+  /** A checkpoint may be told of after so many bytes behind it have been written. */
   readonly lagBytes: number;
+  /** The longest span; at least twice the spacing of checkpoints. */
   readonly maxSpanBytes: number;
 }
 
@@ -12,6 +14,7 @@ export interface SpanLimits {
 export interface PlainDigests {
   /** Of the whole stream. */
   readonly diffId: Digest;
+  /** Ascending, from the first byte to the last; none where there are no bytes. */
   readonly spans: readonly Span[];
   /** For each checkpoint told of: whether a span begins there. One where none does is of no use. */
   readonly accepted: readonly boolean[];

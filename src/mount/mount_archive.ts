@@ -20,7 +20,9 @@ const READAHEAD_BYTES = 1024 * 1024;
 export interface MountArchiveOptions {
   /** Whether users other than the one who mounts may enter; default for root only. */
   readonly allowOther?: boolean;
+  /** Takes what this thread has to tell. */
   readonly log: Logger;
+  /** Whether the serving thread's lines are to be JSON. */
   readonly logJson: boolean;
   /** Takes lines that the serving thread has already formatted. */
   readonly writeLog: (line: string) => void;
