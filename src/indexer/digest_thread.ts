@@ -47,6 +47,7 @@ export class DigestThread {
       },
       finish: () => {
         writer.put(DigestRecord.end, NO_BYTES);
+        writer.flush();
         return result.promise;
       },
     };

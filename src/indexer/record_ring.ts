@@ -12,6 +12,12 @@ const ALIGNMENT = 8;
 /** Written in place of a record: the next one is at the front of the ring. */
 const WRAP = 0xffffffff;
 
+/**
+ * The other thread is woken for this much, or when this one is about to wait, or on `flush`: waking costs some
+ * microseconds, as much as digesting some KiB.
+ */
+const WAKE_BYTES = 256 * 1024;
+
 /** Bytes put in, and bytes taken out, since the beginning; as 64-bit integers, on which threads can wait. */
 const WRITTEN = 0;
 const TAKEN = 1;
@@ -34,6 +40,7 @@ export class RingWriter {
   #bytes: Uint8Array;
   #view: DataView;
   #written = 0;
+  #toldWritten = 0;
 
   /** At most one for each ring. */
   constructor({ control, data }: RingMemory) {
@@ -61,10 +68,17 @@ export class RingWriter {
     this.#publish(recordBytes);
   }
 
+  /** Lets the reader know of all records so far; to be called after the last. */
+  flush(): void {
+    this.#toldWritten = this.#written;
+    Atomics.notify(this.#control, WRITTEN);
+  }
+
   #waitForRoom(neededBytes: number): void {
     for (;;) {
       const taken = Atomics.load(this.#control, TAKEN);
       if (this.#written + neededBytes - Number(taken) <= this.#bytes.length) return;
+      this.flush();
       Atomics.wait(this.#control, TAKEN, taken);
     }
   }
@@ -72,7 +86,7 @@ export class RingWriter {
   #publish(bytes: number): void {
     this.#written += bytes;
     Atomics.store(this.#control, WRITTEN, BigInt(this.#written));
-    Atomics.notify(this.#control, WRITTEN);
+    if (this.#written - this.#toldWritten >= WAKE_BYTES) this.flush();
   }
 }
 
@@ -82,6 +96,7 @@ export class RingReader {
   #bytes: Uint8Array;
   #view: DataView;
   #taken = 0;
+  #toldTaken = 0;
 
   /** At most one for each ring. */
   constructor({ control, data }: RingMemory) {
@@ -114,12 +129,20 @@ export class RingReader {
 
   #waitForRecord(): void {
     const taken = BigInt(this.#taken);
-    while (Atomics.load(this.#control, WRITTEN) === taken) Atomics.wait(this.#control, WRITTEN, taken);
+    while (Atomics.load(this.#control, WRITTEN) === taken) {
+      this.#tellTaken();
+      Atomics.wait(this.#control, WRITTEN, taken);
+    }
   }
 
   #release(bytes: number): void {
     this.#taken += bytes;
     Atomics.store(this.#control, TAKEN, BigInt(this.#taken));
+    if (this.#taken - this.#toldTaken >= WAKE_BYTES) this.#tellTaken();
+  }
+
+  #tellTaken(): void {
+    this.#toldTaken = this.#taken;
     Atomics.notify(this.#control, TAKEN);
   }
 }
