@@ -1,0 +1,170 @@
+/** What the layers of the benchmarks hold: real files of a distribution and of this machine, and two made-up extremes. */
+import { SeededRandom } from "../tests/codec/seeded_random.ts";
+import { tarEntry } from "../tests/tar/tar_builder.ts";
+import { Skipped } from "./skipped.ts";
+import { runShell } from "./run_shell.ts";
+
+/** Writes one tar. */
+export interface Content {
+  /** For tables and charts. */
+  readonly title: string;
+  /**
+   * Writes about `maxBytes` of tar, or less where there is no more, to `path`.
+   * @throws {Skipped} where the machine lacks what it takes.
+   */
+  readonly make: (path: string, maxBytes: number) => Promise<void>;
+}
+
+const SMALL_FILES = 20_000;
+const SMALL_FILE_MAX_BYTES = 8000;
+const HEADER_BYTES = 512;
+const BINARIES_FOLDERS = [
+  "/usr/bin",
+  "/usr/lib/x86_64-linux-gnu",
+  "/usr/lib/aarch64-linux-gnu",
+  "/usr/lib",
+  "/usr/share",
+];
+
+/** Every content, by name. The slices of `binaries` share no file. */
+export const CONTENTS: Readonly<Record<string, Content>> = {
+  debian: { title: "Debian root", make: makeDebian },
+  python: { title: "Python installation", make: makePython },
+  large: {
+    title: "one large file",
+    make: (path, maxBytes) => makeLargeFiles(path, maxBytes, maxBytes - HEADER_BYTES * 4),
+  },
+  small: { title: "20,000 small files", make: makeSmallFiles },
+  binaries: { title: "binaries", make: (path, maxBytes) => makeFromFolders(path, BINARIES_FOLDERS, { maxBytes }) },
+  ...Object.fromEntries([1, 2, 3].map((slice) => [`binaries-${slice + 1}`, {
+    title: `binaries, slice ${slice + 1}`,
+    make: (path: string, maxBytes: number) =>
+      makeFromFolders(path, BINARIES_FOLDERS, { maxBytes, skipBytes: slice * maxBytes }),
+  }])),
+};
+
+/** A Debian root file system, the same at every run; /usr of this machine where mmdebstrap cannot make one. */
+async function makeDebian(path: string, maxBytes: number): Promise<void> {
+  const script = `SOURCE_DATE_EPOCH=1700000000 mmdebstrap --quiet --variant=important --mode=root bookworm "$1"`;
+  const made = await runShell(script, [path]).then(() => true, () => false);
+  // A cut tar is no tar: where less is asked for, files of the machine are as good.
+  if (made && (await Deno.stat(path)).size <= maxBytes) return;
+  await makeFromFolders(path, ["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/etc"], { maxBytes });
+}
+
+async function makePython(path: string, maxBytes: number): Promise<void> {
+  const ask = `python3 -c 'import sys; print("%s/lib/python%d.%d" % ((sys.base_prefix,) + sys.version_info[:2]))'`;
+  const folder = (await runShell(ask, []).catch(() => {
+    throw new Skipped("there is no python3 on this machine");
+  })).trim();
+  await makeFromFolders(path, [folder], { maxBytes });
+}
+
+/** Files of `fileBytes` each that compress to a little more than half. */
+export async function makeLargeFiles(path: string, maxBytes: number, fileBytes: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  for await (const piece of largeFiles(maxBytes, fileBytes)) await writeAll(file, piece);
+}
+
+/** The tar that `makeLargeFiles` writes, in pieces. */
+export function* largeFiles(maxBytes: number, fileBytes: number): Generator<Uint8Array<ArrayBuffer>> {
+  const piece = new Uint8Array(1 << 20);
+  const words = new Uint32Array(piece.buffer);
+  const vocabulary = new SeededRandom(7).bytes(4096);
+  let state = 1;
+  const fill = () => {
+    for (let at = 0; at < piece.length; at += 1024) {
+      for (let word = at / 4; word < at / 4 + 128; word++) {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        words[word] = state;
+      }
+      const from = (state >>> 8) % (vocabulary.length - 512);
+      piece.set(vocabulary.subarray(from, from + 512), at + 512);
+    }
+  };
+  for (let made = 0, number = 0; made + fileBytes + 3 * HEADER_BYTES <= maxBytes; number++) {
+    const size = fileBytes - fileBytes % 512;
+    yield tarEntry({ path: `srv/data/large-${number}.bin`, size });
+    for (let at = 0; at < size; at += piece.length) {
+      fill();
+      yield piece.slice(0, Math.min(piece.length, size - at));
+    }
+    made += size + HEADER_BYTES;
+  }
+  yield new Uint8Array(2 * HEADER_BYTES);
+}
+
+async function makeSmallFiles(path: string, _maxBytes: number): Promise<void> {
+  using file = await Deno.open(path, { write: true, create: true, truncate: true });
+  const random = new SeededRandom(1);
+  const vocabulary = Array.from({ length: 3000 }, () => {
+    const letters = Array.from(
+      { length: 2 + random.below(9) },
+      () => 97 + Math.min(random.below(26), random.below(26)),
+    );
+    return new Uint8Array([...letters, random.below(6) === 0 ? 10 : 32]);
+  });
+  const data = new Uint8Array(SMALL_FILE_MAX_BYTES);
+  for (let number = 0; number < SMALL_FILES; number++) {
+    const size = 50 + random.below(SMALL_FILE_MAX_BYTES - 70);
+    for (let at = 0; at < size;) {
+      // Some words are much more frequent than others, as in any text.
+      const word = vocabulary[Math.floor(vocabulary.length * (random.u32() / 2 ** 32) ** 3)]!;
+      data.set(word.subarray(0, size - at), at);
+      at += word.length;
+    }
+    const folder = `usr/lib/node_modules/package-${Math.floor(number / 40)}`;
+    await writeAll(file, tarEntry({ path: `${folder}/file-${number}.js`, data: data.subarray(0, size) }));
+  }
+  await writeAll(file, new Uint8Array(2 * HEADER_BYTES));
+}
+
+/** A tar of the regular files and links below the folders: of those after the first `skipBytes`, about `maxBytes`. */
+export async function makeFromFolders(
+  path: string,
+  folders: readonly string[],
+  { maxBytes, skipBytes = 0 }: { maxBytes: number; skipBytes?: number },
+): Promise<void> {
+  const chosen: string[] = [];
+  const seen = new Set<string>();
+  let bytes = 0;
+  for (const folder of folders) {
+    for await (const file of filesBelow(folder)) {
+      if (seen.has(file.path) || file.sizeBytes > maxBytes / 2) continue;
+      if (bytes + file.sizeBytes > skipBytes + maxBytes) break;
+      seen.add(file.path);
+      bytes += file.sizeBytes + HEADER_BYTES * 2;
+      if (bytes > skipBytes) chosen.push(file.path.slice(1));
+    }
+  }
+  if (chosen.length === 0) throw new Skipped("this machine has too few files");
+  const list = `${path}.list`;
+  await Deno.writeTextFile(list, chosen.join("\0"));
+  try {
+    // Status 1: some file changed while it was read, which does not matter here.
+    await runShell(`tar --null --no-recursion -C / -cf "$1" -T "$2" 2>&1 || [ $? = 1 ]`, [path, list]);
+  } finally {
+    await Deno.remove(list);
+  }
+}
+
+async function* filesBelow(folder: string): AsyncGenerator<{ path: string; sizeBytes: number }> {
+  let entries: Deno.DirEntry[];
+  try {
+    entries = await Array.fromAsync(Deno.readDir(folder));
+  } catch {
+    return; // not on this machine, or not for this user
+  }
+  for (const { name, isFile, isDirectory, isSymlink } of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* filesBelow(path);
+    else if (isSymlink) yield { path, sizeBytes: 0 };
+    else if (isFile) yield { path, sizeBytes: (await Deno.stat(path)).size };
+  }
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
