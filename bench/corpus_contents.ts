@@ -1,4 +1,5 @@
 /** What the layers of the benchmarks hold: real files of a distribution and of this machine, and two made-up extremes. */
+import { KIB, MIB } from "../src/base/mod.ts";
 import { SeededRandom } from "../tests/codec/seeded_random.ts";
 import { tarEntry } from "../tests/tar/tar_builder.ts";
 import { Skipped } from "./skipped.ts";
@@ -16,7 +17,9 @@ export interface Content {
 }
 
 const SMALL_FILES = 20_000;
-const SMALL_FILE_MAX_BYTES = 8000;
+const SMALL_FILE_MAX_BYTES = 16 * KIB;
+/** A tar is longer than was asked for by one file at most. */
+const MAX_FILE_BYTES = 64 * MIB;
 const HEADER_BYTES = 512;
 const BINARIES_FOLDERS = [
   "/usr/bin",
@@ -36,6 +39,7 @@ export const CONTENTS: Readonly<Record<string, Content>> = {
   },
   small: { title: "20,000 small files", make: makeSmallFiles },
   binaries: { title: "binaries", make: (path, maxBytes) => makeFromFolders(path, BINARIES_FOLDERS, { maxBytes }) },
+  usr: { title: "/usr of this machine", make: (path, maxBytes) => makeFromFolders(path, ["/usr"], { maxBytes }) },
   ...Object.fromEntries([1, 2, 3].map((slice) => [`binaries-${slice + 1}`, {
     title: `binaries, slice ${slice + 1}`,
     make: (path: string, maxBytes: number) =>
@@ -61,13 +65,13 @@ async function makePython(path: string, maxBytes: number): Promise<void> {
 }
 
 /** Files of `fileBytes` each that compress to a little more than half. */
-export async function makeLargeFiles(path: string, maxBytes: number, fileBytes: number): Promise<void> {
+async function makeLargeFiles(path: string, maxBytes: number, fileBytes: number): Promise<void> {
   using file = await Deno.open(path, { write: true, create: true, truncate: true });
-  for await (const piece of largeFiles(maxBytes, fileBytes)) await writeAll(file, piece);
+  for (const piece of largeFiles(maxBytes, fileBytes)) await writeAll(file, piece);
 }
 
 /** The tar that `makeLargeFiles` writes, in pieces. */
-export function* largeFiles(maxBytes: number, fileBytes: number): Generator<Uint8Array<ArrayBuffer>> {
+function* largeFiles(maxBytes: number, fileBytes: number): Generator<Uint8Array<ArrayBuffer>> {
   const piece = new Uint8Array(1 << 20);
   const words = new Uint32Array(piece.buffer);
   const vocabulary = new SeededRandom(7).bytes(4096);
@@ -96,48 +100,35 @@ export function* largeFiles(maxBytes: number, fileBytes: number): Generator<Uint
   yield new Uint8Array(2 * HEADER_BYTES);
 }
 
-async function makeSmallFiles(path: string, _maxBytes: number): Promise<void> {
-  using file = await Deno.open(path, { write: true, create: true, truncate: true });
-  const random = new SeededRandom(1);
-  const vocabulary = Array.from({ length: 3000 }, () => {
-    const letters = Array.from(
-      { length: 2 + random.below(9) },
-      () => 97 + Math.min(random.below(26), random.below(26)),
-    );
-    return new Uint8Array([...letters, random.below(6) === 0 ? 10 : 32]);
-  });
-  const data = new Uint8Array(SMALL_FILE_MAX_BYTES);
-  for (let number = 0; number < SMALL_FILES; number++) {
-    const size = 50 + random.below(SMALL_FILE_MAX_BYTES - 70);
-    for (let at = 0; at < size;) {
-      // Some words are much more frequent than others, as in any text.
-      const word = vocabulary[Math.floor(vocabulary.length * (random.u32() / 2 ** 32) ** 3)]!;
-      data.set(word.subarray(0, size - at), at);
-      at += word.length;
-    }
-    const folder = `usr/lib/node_modules/package-${Math.floor(number / 40)}`;
-    await writeAll(file, tarEntry({ path: `${folder}/file-${number}.js`, data: data.subarray(0, size) }));
-  }
-  await writeAll(file, new Uint8Array(2 * HEADER_BYTES));
+/** As many of this machine's small files as are asked for, or all there are. */
+async function makeSmallFiles(path: string, maxBytes: number): Promise<void> {
+  const folders = ["/usr/lib", "/usr/share", "/usr/include"];
+  await makeFromFolders(path, folders, { maxBytes, maxFiles: SMALL_FILES, maxFileBytes: SMALL_FILE_MAX_BYTES });
 }
 
-/** A tar of the regular files and links below the folders: of those after the first `skipBytes`, about `maxBytes`. */
-export async function makeFromFolders(
+/** Which files a tar is made of. */
+interface FileChoice {
+  /** Of all files together. */
+  readonly maxBytes: number;
+  /** Leaves out the first so many bytes of files. */
+  readonly skipBytes?: number;
+  readonly maxFiles?: number;
+  readonly maxFileBytes?: number;
+}
+
+/** A tar of the regular files and links below the folders, in order of their names. */
+async function makeFromFolders(
   path: string,
   folders: readonly string[],
-  { maxBytes, skipBytes = 0 }: { maxBytes: number; skipBytes?: number },
+  { maxBytes, skipBytes = 0, maxFiles = Infinity, maxFileBytes = Math.min(MAX_FILE_BYTES, maxBytes / 2) }: FileChoice,
 ): Promise<void> {
   const chosen: string[] = [];
-  const seen = new Set<string>();
   let bytes = 0;
-  for (const folder of folders) {
-    for await (const file of filesBelow(folder)) {
-      if (seen.has(file.path) || file.sizeBytes > maxBytes / 2) continue;
-      if (bytes + file.sizeBytes > skipBytes + maxBytes) break;
-      seen.add(file.path);
-      bytes += file.sizeBytes + HEADER_BYTES * 2;
-      if (bytes > skipBytes) chosen.push(file.path.slice(1));
-    }
+  for await (const file of filesBelowAll(folders)) {
+    if (file.sizeBytes > maxFileBytes) continue;
+    if (bytes >= skipBytes + maxBytes || chosen.length === maxFiles) break;
+    if (bytes >= skipBytes) chosen.push(file.path.slice(1));
+    bytes += file.sizeBytes + HEADER_BYTES * 2;
   }
   if (chosen.length === 0) throw new Skipped("this machine has too few files");
   const list = `${path}.list`;
@@ -150,6 +141,18 @@ export async function makeFromFolders(
   }
 }
 
+/** The same for several folders, each file once. */
+async function* filesBelowAll(folders: readonly string[]): AsyncGenerator<{ path: string; sizeBytes: number }> {
+  const seen = new Set<string>();
+  for (const folder of folders) {
+    for await (const file of filesBelow(folder)) {
+      if (!seen.has(file.path)) yield file;
+      seen.add(file.path);
+    }
+  }
+}
+
+/** Files and links, in order of their names. */
 async function* filesBelow(folder: string): AsyncGenerator<{ path: string; sizeBytes: number }> {
   let entries: Deno.DirEntry[];
   try {

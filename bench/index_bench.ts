@@ -7,10 +7,10 @@ import { formatBytes } from "../src/base/mod.ts";
 import { makeBenchImage } from "./bench_image.ts";
 import { COMPRESSORS, corpusLayers } from "./corpus.ts";
 import { CONTENTS } from "./corpus_contents.ts";
-import { indexCases } from "./index_cases.ts";
+import { indexCases, layerBytes } from "./index_cases.ts";
 import { describeIndex, type IndexFigures, indexInProcess, kibPerGib } from "./measure_index.ts";
 
-const MAX_BYTES = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 100_000_000);
+const MAX_BYTES = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 300_000_000);
 const ROUNDS = 3;
 
 // deno-lint-ignore no-console -- a benchmark prints
@@ -23,7 +23,7 @@ for (const content of new Set(cases.map((each) => each.content))) {
   for (const compressor of Object.keys(COMPRESSORS)) {
     const choices = cases.filter((each) => each.content === content && each.compressor === compressor);
     if (choices.length === 0) continue;
-    const [layer] = await corpusLayers([{ content, compressor, maxBytes: MAX_BYTES }], print);
+    const [layer] = await corpusLayers([{ content, compressor, maxBytes: layerBytes(content, MAX_BYTES) }], print);
     if (layer === undefined) continue;
     const reference = await makeBenchImage(`${folder}/${content}-${compressor.replace(/ /g, "")}`, [layer]);
     for (const { strategy, spacingMib } of choices) {

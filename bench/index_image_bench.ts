@@ -7,7 +7,7 @@ import { makeBenchImage } from "./bench_image.ts";
 import { corpusLayers } from "./corpus.ts";
 import { gunzipAndDigest, indexInOwnProcess } from "./measure_process.ts";
 
-const MAX_BYTES = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 100_000_000);
+const MAX_BYTES = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 300_000_000);
 const ROUNDS = 5;
 
 // deno-lint-ignore no-console -- a benchmark prints

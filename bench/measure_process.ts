@@ -1,11 +1,22 @@
 /** Whole processes against each other: `clip index` as a user runs it, and the least that anybody must do. */
 import type { CorpusLayer } from "./corpus.ts";
 
-/** The program and its first arguments: the executable that CLIP_BIN names, else this Deno on main.ts. */
-export function clipCommand(): readonly [string, ...string[]] {
+/** A program and its first arguments. */
+export type Command = readonly [string, ...string[]];
+
+/** This Deno on main.ts. */
+export const CLIP_FROM_SOURCE: Command = [
+  Deno.execPath(),
+  "run",
+  "--allow-all",
+  "--quiet",
+  new URL("../main.ts", import.meta.url).pathname,
+];
+
+/** The executable that CLIP_BIN names, else this Deno on main.ts. */
+export function clipCommand(): Command {
   const binary = Deno.env.get("CLIP_BIN");
-  if (binary !== undefined) return [binary];
-  return [Deno.execPath(), "run", "--allow-all", "--quiet", new URL("../main.ts", import.meta.url).pathname];
+  return binary === undefined ? CLIP_FROM_SOURCE : [binary];
 }
 
 /** How a process ran. */
@@ -17,7 +28,7 @@ export interface ProcessRun {
 }
 
 /** Runs a command. @throws {Error} with its messages when it fails. */
-export async function runProcess([program, ...args]: readonly [string, ...string[]]): Promise<ProcessRun> {
+export async function runProcess([program, ...args]: Command): Promise<ProcessRun> {
   const started = performance.now();
   const child = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
   const messages = new Response(child.stderr).text();
@@ -40,18 +51,12 @@ export async function runProcess([program, ...args]: readonly [string, ...string
 }
 
 /** Indexes an image in a process of its own, nothing known from before. */
-export function indexInOwnProcess(reference: string, output: string): Promise<ProcessRun> {
-  return runProcess([
-    ...clipCommand(),
-    "index",
-    reference,
-    "-o",
-    output,
-    "--progress",
-    "none",
-    "--index-cache",
-    "none",
-  ]);
+export function indexInOwnProcess(
+  reference: string,
+  output: string,
+  clip: Command = clipCommand(),
+): Promise<ProcessRun> {
+  return runProcess([...clip, "index", reference, "-o", output, "--progress", "none", "--index-cache", "none"]);
 }
 
 /** `gzip -dc | sha256sum` of the layers, one after another. */

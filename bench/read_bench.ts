@@ -8,6 +8,7 @@ import { STRATEGY_NAMES } from "../src/codec/mod.ts";
 import { makeBenchImage } from "./bench_image.ts";
 import { corpusLayers } from "./corpus.ts";
 import { CONTENTS } from "./corpus_contents.ts";
+import { layerBytes } from "./index_cases.ts";
 import { indexInProcess } from "./measure_index.ts";
 import { choosePlaces, ColdReader, READ_KINDS, type ReadCost } from "./measure_reads.ts";
 import { mean } from "./statistics.ts";
@@ -24,7 +25,10 @@ const costs = new Map<string, ReadCost[]>();
 const contents = Deno.env.get("CLIP_BENCH_FULL") === "1" ? ["debian", "python", "large", "small"] : ["debian"];
 
 for (const content of contents) {
-  const [layer] = await corpusLayers([{ content, compressor: "gzip -6", maxBytes: MAX_BYTES }], print);
+  const [layer] = await corpusLayers(
+    [{ content, compressor: "gzip -6", maxBytes: layerBytes(content, MAX_BYTES) }],
+    print,
+  );
   if (layer === undefined) continue;
   const reference = await makeBenchImage(`${folder}/${content}`, [layer]);
   for (const strategy of STRATEGY_NAMES) {

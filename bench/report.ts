@@ -1,0 +1,72 @@
+/**
+ * Measures everything that docs/strategies.md and README.md tell of, and draws it:
+ * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, charts; default
+ * all. Writes bench/results/PART.json, and charts from whatever results there are.
+ *
+ * CLIP_BENCH_BYTES: size of layers before compression. CLIP_BIN, CLIP_BENCH_ENGINES: dist/clip and a compiled
+ * bench/engines_main.ts, to be measured besides this Deno. CLIP_BENCH_ROUNDS: runs of each, of which the median counts.
+ * CLIP_BENCH_FULL=1: every combination of layer, compressor, strategy and spacing.
+ */
+import { drawCharts } from "./charts.ts";
+import { measureAdaptivePart } from "./report_adaptive.ts";
+import { measureEnginesPart } from "./report_engines.ts";
+import { measureImagePart, measureMemoryPart } from "./report_image.ts";
+import { measureIndexPart } from "./report_index.ts";
+import { measureReadsPart } from "./report_reads.ts";
+import { writeResults } from "./results_file.ts";
+
+/** What each part needs to know. */
+export interface ReportOptions {
+  /** Of a layer before compression. */
+  readonly maxBytes: number;
+  /** Runs of each, of which the median counts. */
+  readonly rounds: number;
+  /** A folder that is removed afterwards. */
+  readonly folder: string;
+  /** Tells how far it has come. */
+  readonly say: (line: string) => void;
+}
+
+const PARTS: Readonly<Record<string, { about: string; measure: (options: ReportOptions) => Promise<unknown[]> }>> = {
+  engines: {
+    about: "One layer of binaries, gzip -6, inflated by each engine in turn; MB are 10^6 plain bytes.",
+    measure: measureEnginesPart,
+  },
+  index: { about: "Strategies × spacings × layers × compressors, in one process.", measure: measureIndexPart },
+  reads: {
+    about: "Reads of 4 KiB with nothing cached, the blob a local file, spacing 2 MiB.",
+    measure: measureReadsPart,
+  },
+  image: {
+    about: "Whole processes in turn: clip index of an OCI layout, and gzip -dc | sha256sum of each of its layers.",
+    measure: measureImagePart,
+  },
+  memory: { about: "Most memory resident while clip index runs, layers of gzip -1.", measure: measureMemoryPart },
+  adaptive: {
+    about: "Cost of reading a random byte under spacing rules, computed from real checkpoints.",
+    measure: measureAdaptivePart,
+  },
+};
+
+if (import.meta.main) {
+  const chosen = Deno.args.length === 0 ? [...Object.keys(PARTS), "charts"] : Deno.args;
+  const unknown = chosen.find((name) => name !== "charts" && PARTS[name] === undefined);
+  if (unknown !== undefined) throw new Error(`no part ${unknown}: there are ${Object.keys(PARTS).join(", ")}, charts`);
+  // deno-lint-ignore no-console -- a report tells how far it has come
+  const say = (line: string) => console.log(line);
+  const folder = await Deno.makeTempDir({ prefix: "clip-report-" });
+  const maxBytes = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 300_000_000);
+  const rounds = Number(Deno.env.get("CLIP_BENCH_ROUNDS") ?? 5);
+  try {
+    for (const name of chosen.filter((each) => each !== "charts")) {
+      const { about, measure } = PARTS[name]!;
+      say(`${name}: ${about}`);
+      const partFolder = `${folder}/${name}`;
+      await Deno.mkdir(partFolder);
+      await writeResults(name, about, () => measure({ maxBytes, rounds, folder: partFolder, say }));
+    }
+    if (chosen.includes("charts")) { for (const chart of await drawCharts()) say(`drew ${chart}`); }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
