@@ -5,7 +5,7 @@ import type { PlainDigester, PlainDigests, SpanLimits } from "./plain_digester.t
 import { createRing, RingWriter } from "./record_ring.ts";
 
 /** Room for the plain bytes that one thread has made and the other has not digested. */
-const RING_BYTES = 4 * 1024 * 1024;
+const RING_BYTES = 8 * 1024 * 1024;
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /**

@@ -16,7 +16,7 @@ const WRAP = 0xffffffff;
  * The other thread is woken for this much, or when this one is about to wait, or on `flush`: waking costs some
  * microseconds, as much as digesting some KiB.
  */
-const WAKE_BYTES = 256 * 1024;
+const WAKE_BYTES = 1024 * 1024;
 
 /** Bytes put in, and bytes taken out, since the beginning; as 64-bit integers, on which threads can wait. */
 const WRITTEN = 0;

@@ -114,8 +114,8 @@ async function scanUnknown(
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   const threadCount = Math.min(options.jobs, queue.length);
-  // Where there are fewer layers than jobs, the others digest.
-  const digestApart = 2 * threadCount <= options.jobs;
+  // With two threads a layer and this one: on fewer cores they get in each other's way.
+  const digestApart = 2 * threadCount < options.jobs;
   const runThread = async () => {
     const thread = new LayerScanThread();
     try {

@@ -171,6 +171,11 @@ export class InflateKernel {
     return this.#exports.headerOffset.value;
   }
 
+  /** Whether `crossingBytes` of blocks to come are counted, as they are at first: it costs about 1 %. */
+  set countsCrossings(on: boolean) {
+    this.#exports.countCrossings(on ? 1 : 0);
+  }
+
   /**
    * How many bytes of the current block, or else of the last one, were copied from before its start (those copied from
    * within it, which may in turn come from there, are not counted). Of a block entered in its middle: 0.

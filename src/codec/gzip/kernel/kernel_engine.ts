@@ -22,6 +22,7 @@ export class KernelEngine implements InflateEngine, SymbolSense {
   /** @throws {ClipError} of code `unsupported` without WebAssembly SIMD. */
   constructor() {
     this.output = this.#kernel.output;
+    this.#kernel.countsCrossings = false; // traces say more
   }
 
   get symbols(): SymbolSense {

@@ -19,6 +19,7 @@ export interface KernelExports {
   reset(windowBytes: number, plainOffset: number, bitOffset: number): void;
   enterBlock(bitOffset: number): number;
   makeRoom(): number;
+  countCrossings(on: number): void;
   inputLimit(): number;
   endInputAt(address: number): void;
   unreadAddress(): number;

@@ -129,7 +129,9 @@ export class LightestPlaces implements CheckpointStrategy {
       this.#dropIntervals();
       if (this.#freeSlots.length === 0) return;
     }
-    const slot = needsTrace ? this.#freeSlots.pop()! : -1;
+    // The lowest: the engine looks through all up to the highest in use.
+    const slot = needsTrace ? Math.min(...this.#freeSlots) : -1;
+    this.#freeSlots = this.#freeSlots.filter((free) => free !== slot);
     if (needsTrace) this.#options.symbols.startTrace(slot);
     const { compressedBitOffset, windowBytes, atHeader } = place;
     const prefixBytes = place.plainOffset - plainOffset;

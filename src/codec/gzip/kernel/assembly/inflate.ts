@@ -50,6 +50,7 @@ import {
   phase,
   position,
   setBlockStart,
+  setCountsCrossings,
   setCrossingBytes,
   setFinal,
   setHistoryStart,
@@ -140,6 +141,11 @@ export function makeRoom(): u32 {
   setPosition(position - ((from - INPUT) << 3));
   setInputEnd(INPUT + left);
   return inputEnd;
+}
+
+/** Whether the crossing bytes of the blocks to come are counted; they are, at first. */
+export function countCrossings(on: bool): void {
+  setCountsCrossings(on);
 }
 
 /** One past the last address for input. */

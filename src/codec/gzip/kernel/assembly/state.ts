@@ -45,6 +45,10 @@ export let holdsFixedCodes: bool = false;
 export let tracedUntil: u32 = 0;
 /** The highest point of a trace under way. */
 export let highestTracePoint: u32 = 0;
+/** One past the highest slot with a trace under way. */
+export let tracesEnd: u32 = 0;
+/** Whether crossing bytes are counted. */
+export let countsCrossings: bool = true;
 
 export function setPhase(value: u32): void {
   phase = value;
@@ -85,9 +89,13 @@ export function setFinal(value: bool): void {
 export function setHoldsFixedCodes(value: bool): void {
   holdsFixedCodes = value;
 }
-export function setTraceBounds(until: u32, highest: u32): void {
+export function setTraceBounds(until: u32, highest: u32, end: u32): void {
   tracedUntil = until;
   highestTracePoint = highest;
+  tracesEnd = end;
+}
+export function setCountsCrossings(value: bool): void {
+  countsCrossings = value;
 }
 
 /** Refuses the stream; returns `status`. */

@@ -4,7 +4,7 @@
  * window directly, and that one was marked. 32 KiB past the point nothing can reach it any more: the trace is complete.
  */
 import { MAX_DISTANCE, OUTPUT, TRACE_BYTES, TRACE_COUNT, TRACE_POINTS, TRACES } from "./layout";
-import { blockStart, crossingBytes, historyStart, out, setCrossingBytes, setTraceBounds } from "./state";
+import { blockStart, crossingBytes, historyStart, out, setCrossingBytes, setTraceBounds, tracesEnd } from "./state";
 
 /** Starts a trace in `slot`, 0 ≤ slot < TRACE_COUNT, with the point at the next output byte. */
 export function startTrace(slot: u32): void {
@@ -44,13 +44,18 @@ export function moveTraces(bytes: u32): void {
 /** Ends all traces: nothing that follows can refer to what came before. */
 export function stopTraces(): void {
   memory.fill(TRACE_POINTS, 0, TRACE_COUNT << 2);
-  setTraceBounds(0, 0);
+  setTraceBounds(0, 0, 0);
 }
 
 function findTraceBounds(): void {
   let highest: u32 = 0;
-  for (let slot: u32 = 0; slot < TRACE_COUNT; slot++) highest = max(highest, load<u32>(TRACE_POINTS + (slot << 2)));
-  setTraceBounds(highest == 0 ? 0 : highest + MAX_DISTANCE, highest);
+  let end: u32 = 0;
+  for (let slot: u32 = 0; slot < TRACE_COUNT; slot++) {
+    const point = load<u32>(TRACE_POINTS + (slot << 2));
+    highest = max(highest, point);
+    if (point != 0) end = slot + 1;
+  }
+  setTraceBounds(highest == 0 ? 0 : highest + MAX_DISTANCE, highest, end);
 }
 
 /**
@@ -61,7 +66,7 @@ function findTraceBounds(): void {
 export function noteMatch(from: u32, length: u32): bool {
   if (from < historyStart) return false;
   if (from < blockStart) setCrossingBytes(crossingBytes + min(length, blockStart - from));
-  for (let slot: u32 = 0; slot < TRACE_COUNT; slot++) {
+  for (let slot: u32 = 0; slot < tracesEnd; slot++) {
     const point = load<u32>(TRACE_POINTS + (slot << 2));
     // `point` ≤ `out`, so that a source before it is at most 32 KiB before it.
     if (from < point) mark(traceMap(slot), from - (point - MAX_DISTANCE), min(length, point - from));
