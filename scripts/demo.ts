@@ -116,7 +116,7 @@ try {
   say("making an image from files of this machine…");
   const image = await makeDemoImage(`${work}/image`);
   say(`${image.digests.size} files, ${formatBytes(image.compressedBytes)} compressed, an OCI layout in ${work}/image`);
-  await clip(["index", image.reference, "-o", `${work}/demo.clip`]);
+  await clip(["index", "--index-cache", "none", image.reference, "-o", `${work}/demo.clip`]);
   await clip(["ls", "-l", `${work}/demo.clip`, "/app"]);
   if (fuseIsThere()) await readThroughMount(work, image);
   else await readByCat(work, image);
