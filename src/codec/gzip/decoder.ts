@@ -9,15 +9,19 @@ export class GzipDecoder implements Decoder, MemberHandler {
   #onPlain: (bytes: Uint8Array) => void;
   #missingBytes: number;
   #prefix: Uint8Array;
+  #isDone = false;
+  /** Told once all plain bytes have been made, when the engine is not needed any more. */
+  #onDone: () => void;
   readonly limit = Infinity;
   /** What the engine has made, from the start of the layer. */
   plainOffset: number;
 
   /**
-   * The engine is the decoder's from now on.
+   * The engine is the decoder's from now on, until `onDone` is called.
    * @throws {CorruptError} where the checkpoint, which an archive may have got wrong, cannot be one.
    */
-  constructor(engine: InflateEngine, { from, plainBytes, onPlain }: DecodeOptions) {
+  constructor(engine: InflateEngine, { from, plainBytes, onPlain }: DecodeOptions, onDone: () => void = () => {}) {
+    this.#onDone = onDone;
     if (from.window.length > HISTORY_BYTES) {
       throw badCheckpoint("window length", from.window.length, `at most ${HISTORY_BYTES}`);
     }
@@ -39,12 +43,15 @@ export class GzipDecoder implements Decoder, MemberHandler {
   }
 
   push(compressed: Uint8Array): boolean {
+    if (this.#isDone) return true;
     if (this.#prefix.length > 0) {
       const prefix = this.#prefix;
       this.#prefix = prefix.subarray(prefix.length);
       this.#hand(prefix);
     }
-    return this.#missingBytes === 0 || this.#reader.push(compressed);
+    this.#isDone = this.#missingBytes === 0 || this.#reader.push(compressed);
+    if (this.#isDone) this.#onDone();
+    return this.#isDone;
   }
 
   onPlain(bytes: Uint8Array): boolean {

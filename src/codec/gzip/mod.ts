@@ -32,14 +32,23 @@ import { GzipScanner } from "./scanner.ts";
 /** Room for the output of a decoder: its buffer is made anew for each cold read, and a smaller one is made sooner. */
 const DECODER_ROOM_BYTES = 64 * 1024;
 
+/** Kernels between two decodes: a new one costs as much as decoding 60 KB, and memory until it is collected. */
+const idleKernels: KernelEngine[] = [];
+const MAX_IDLE_KERNELS = 8;
+
 /** gzip, RFC 1952: any number of members. */
 export const gzip: Codec = {
   name: "gzip",
-  scanner: (options: ScanOptions): Scanner => new GzipScanner(createEngine(options.inflate, "scan"), options),
-  decoder: (options: DecodeOptions): Decoder => new GzipDecoder(createEngine(options.inflate, "decode"), options),
+  scanner: (options: ScanOptions): Scanner => new GzipScanner(scanEngine(options.inflate), options),
+  decoder: (options: DecodeOptions): Decoder => {
+    if (options.inflate === "pako") return new GzipDecoder(new PakoEngine({ roomBytes: DECODER_ROOM_BYTES }), options);
+    const engine = idleKernels.pop() ?? new KernelEngine();
+    return new GzipDecoder(engine, options, () => {
+      if (idleKernels.length < MAX_IDLE_KERNELS) idleKernels.push(engine);
+    });
+  },
 };
 
-function createEngine(inflate: InflateName = "kernel", purpose: "scan" | "decode"): InflateEngine {
-  if (inflate === "kernel") return new KernelEngine();
-  return new PakoEngine(purpose === "scan" ? {} : { roomBytes: DECODER_ROOM_BYTES });
+function scanEngine(inflate: InflateName = "kernel"): InflateEngine {
+  return inflate === "kernel" ? new KernelEngine() : new PakoEngine();
 }
