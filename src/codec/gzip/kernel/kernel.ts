@@ -135,6 +135,17 @@ export class InflateKernel {
     return KernelStop.bad;
   }
 
+  /**
+   * Decodes one symbol of a block: `outputFull` when that was done, or its output does not fit. Stored blocks and places
+   * between blocks have none.
+   */
+  step(): KernelStop {
+    const status = this.#exports.step();
+    if (status >= 0) return status as KernelStop;
+    this.#problem = REFUSALS[-1 - status]!;
+    return KernelStop.bad;
+  }
+
   /** Moves the newest `keepBytes` of the output, at least WINDOW_BYTES, to the front, and forgets the rest. */
   slide(keepBytes: number = KEPT_BYTES): void {
     assert(keepBytes >= WINDOW_BYTES, "less than a window cannot be kept");

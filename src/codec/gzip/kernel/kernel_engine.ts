@@ -53,7 +53,8 @@ export class KernelEngine implements InflateEngine, SymbolSense {
     let stop: KernelStop;
     for (;;) {
       stop = kernel.run(limit, true);
-      if (stop === KernelStop.outputFull && this.#hasRoom()) stop = this.#passLimit(limit);
+      // A match lies across the limit: it is taken whole.
+      if (stop === KernelStop.outputFull && kernel.plainOffset < limit && this.#hasRoom()) stop = kernel.step();
       if (stop !== KernelStop.needInput || next === endExclusive) break;
       next += kernel.feed(input, next, Math.min(endExclusive, next + FEED_BYTES));
     }
@@ -70,16 +71,6 @@ export class KernelEngine implements InflateEngine, SymbolSense {
 
   #hasRoom(): boolean {
     return this.output.length - this.#kernel.outputEnd > 2 * MAX_MATCH_BYTES;
-  }
-
-  /** Where a match lies across the limit, takes that one symbol more. */
-  #passLimit(limit: number): KernelStop {
-    const kernel = this.#kernel;
-    let stop: KernelStop = KernelStop.outputFull;
-    for (let end = limit + 1; kernel.plainOffset < limit && stop === KernelStop.outputFull; end++) {
-      stop = kernel.run(end, true);
-    }
-    return stop;
   }
 
   slide(): void {

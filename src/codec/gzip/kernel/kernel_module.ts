@@ -28,6 +28,7 @@ export interface KernelExports {
   isInBlock(): number;
   slide(keepBytes: number): void;
   run(limit: number, stopAtBlockEnds: number): number;
+  step(): number;
   startTrace(slot: number): void;
   stopTrace(slot: number): void;
   traceMap(slot: number): number;

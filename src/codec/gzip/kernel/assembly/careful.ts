@@ -10,6 +10,7 @@ import {
   DISTANCE_TOO_FAR,
   NEED_INPUT,
   OUTPUT_FULL,
+  PROCEED,
 } from "./status";
 import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
 import { END, ODD, SUBTABLE } from "./tables";
@@ -30,8 +31,9 @@ export function copyStored(limit: u32): i32 {
 /**
  * Decodes symbols while they lie wholly in the input and what they write ends at or before `limit`: BLOCK_END (its
  * symbol consumed), OUTPUT_FULL or NEED_INPUT (the symbol that did not fit not consumed), or a refusal.
+ * With `once`, PROCEED after one symbol.
  */
-export function decodeCarefully(limit: u32): i32 {
+export function decodeCarefully(limit: u32, once: bool): i32 {
   const end = inputEnd << 3;
   while (true) {
     let at = position;
@@ -45,6 +47,7 @@ export function decodeCarefully(limit: u32): i32 {
       store<u8>(out, entry >> 16);
       setOut(out + 1);
       setPosition(at);
+      if (once) return PROCEED;
       continue;
     }
     if (entry & ODD) {
@@ -66,5 +69,6 @@ export function decodeCarefully(limit: u32): i32 {
     for (let i: u32 = 0; i < length; i++) store<u8>(out + i, load<u8>(from + i));
     setOut(out + length);
     setPosition(at);
+    if (once) return PROCEED;
   }
 }

@@ -41,6 +41,7 @@ import {
   failure,
   headerOffset,
   historyStart,
+  IN_CODES,
   IN_STORED,
   inputEnd,
   inputOffset,
@@ -219,6 +220,21 @@ export function run(limit: f64, stopAtBlockEnds: bool): i32 {
   }
 }
 
+/**
+ * Inside a block of codes: decodes one symbol, as far as OUTPUT goes. OUTPUT_FULL when it was done or does not fit; else
+ * as `run` with stops at block ends. Elsewhere OUTPUT_FULL, and nothing is done.
+ */
+export function step(): i32 {
+  if (phase == FAILED) return failure;
+  if (phase != IN_CODES) return OUTPUT_FULL;
+  const status = decodeCarefully(OUTPUT + OUTPUT_BYTES, true);
+  if (status == PROCEED || status == OUTPUT_FULL) return OUTPUT_FULL;
+  if (status < 0) return fail(status);
+  if (status != BLOCK_END) return status;
+  setPhase(AT_HEADER);
+  return isFinal ? STREAM_END : BLOCK_END;
+}
+
 /** Decodes the symbols of a block, with the fast loop that will do, and the careful one where none does. */
 function decodeCodes(end: u32): i32 {
   while (end - out >= TURN_BYTES) {
@@ -231,5 +247,5 @@ function decodeCodes(end: u32): i32 {
     if (status != PROCEED) return status;
     if (out == before) break;
   }
-  return decodeCarefully(end);
+  return decodeCarefully(end, false);
 }
