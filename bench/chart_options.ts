@@ -34,7 +34,7 @@ export const CHARTS: Readonly<Record<string, () => Promise<Chart | undefined>>> 
   read_decoded: drawReadDecoded,
 };
 
-function frame(title: string, results: Results<unknown>, { left = 70, bottom = 56, right = 40, legend = false } = {}) {
+function frame(title: string, results: Results<unknown>, { left = 70, bottom = 52, right = 40, legend = false } = {}) {
   const { machine, date } = results;
   return {
     textStyle: { fontFamily: FONT, color: TEXT },
@@ -49,7 +49,17 @@ function frame(title: string, results: Results<unknown>, { left = 70, bottom = 5
     },
     grid: { left, right, top: legend ? 92 : 66, bottom, containLabel: false },
     ...(legend
-      ? { legend: { top: 56, left: 12, itemWidth: 14, itemHeight: 10, textStyle: { color: TEXT, fontSize: 12 } } }
+      ? {
+        legend: {
+          top: 56,
+          left: 12,
+          itemGap: 24,
+          itemWidth: 14,
+          itemHeight: 10,
+          textStyle: { color: TEXT, fontSize: 12 },
+          data: [...STRATEGY_NAMES],
+        },
+      }
       : {}),
   };
 }
@@ -166,7 +176,9 @@ async function drawIndexSize(): Promise<Chart | undefined> {
         data: SPACINGS_MIB.map((spacingMib) =>
           rows.find((row) => row.strategy === strategy && row.spacingMib === spacingMib)?.kibPerGib
         ),
-        label: label((value) => String(value)),
+        // Two of the four lines run close to the other two.
+        ...(strategy === "exact" ? { label: label(String, "bottom") } : {}),
+        ...(strategy === "file" ? { label: label(String) } : {}),
       })),
     },
   };
@@ -213,13 +225,13 @@ async function drawReadLatency(): Promise<Chart | undefined> {
   // The bars end at p50, the paler ones behind them at p99.
   const bars = (name: "p50Ms" | "p99Ms") =>
     STRATEGY_NAMES.map((strategy) => ({
-      name: strategy,
+      name: name === "p50Ms" ? strategy : `${strategy}, p99`,
       type: "bar",
-      color: STRATEGY_COLOURS[strategy],
+      color: `${STRATEGY_COLOURS[strategy]}${name === "p50Ms" ? "" : "59"}`,
       xAxisIndex: name === "p50Ms" ? 0 : 1,
-      barWidth: 34,
-      barGap: "20%",
-      ...(name === "p99Ms" ? { itemStyle: { opacity: 0.35 }, z: 1 } : { z: 2 }),
+      z: name === "p50Ms" ? 2 : 1,
+      barWidth: 38,
+      barGap: "15%",
       data: value(strategy, name),
       label: label((ms) => ms.toFixed(1)),
     }));

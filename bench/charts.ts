@@ -31,7 +31,8 @@ function draw({ option, heightPx }: Chart): string {
   try {
     // With animation a timer would keep the process from ending.
     chart.setOption({ animation: false, ...option });
-    return chart.renderToSVGString();
+    // Not every program that shows SVG knows the attribute.
+    return chart.renderToSVGString().replaceAll('dominant-baseline="central"', 'dy="0.35em"');
   } finally {
     chart.dispose();
   }

@@ -1,11 +1,14 @@
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { formatBytes } from "../src/base/mod.ts";
+import { runShell } from "./run_shell.ts";
 
 /** Figures with what is needed to judge them. */
 export interface Results<Row> {
   /** In a sentence, with the command that makes it. */
   readonly about: string;
   readonly machine: string;
+  /** Of the source, where git knows. */
+  readonly commit: string;
   /** Of the end. */
   readonly date: string;
   /** The average load of a minute, before and after: what others did at the time adds to it, and so do the parts. */
@@ -36,6 +39,7 @@ export async function writeResults<Row>(
   const results: Results<Row> = {
     about: `${about} Command: deno task bench:report ${name}`,
     machine: describeMachine(),
+    commit: Deno.env.get("CLIP_BENCH_COMMIT") ?? await currentCommit(),
     date: new Date().toISOString().slice(0, 16).replace("T", " ") + " UTC",
     loadBefore,
     loadAfter: loadavg()[0]!,
@@ -47,6 +51,14 @@ export async function writeResults<Row>(
   const lines = rows.map((row) => `    ${JSON.stringify(row)}`).join(",\n");
   const text = `${JSON.stringify(head, undefined, 2).slice(0, -2)},\n  "rows": [\n${lines}\n  ]\n}\n`;
   await Deno.writeTextFile(new URL(`${name}.json`, RESULTS_FOLDER), text);
+}
+
+async function currentCommit(): Promise<string> {
+  const here = new URL(".", import.meta.url).pathname;
+  return await runShell(`cd "$1" && git describe --always --dirty`, [here]).then(
+    (line) => line.trim(),
+    () => "unknown",
+  );
 }
 
 /** The results that were written last; undefined where there are none. */
