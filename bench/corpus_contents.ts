@@ -106,6 +106,14 @@ async function makeSmallFiles(path: string, maxBytes: number): Promise<void> {
   await makeFromFolders(path, folders, { maxBytes, maxFiles: SMALL_FILES, maxFileBytes: SMALL_FILE_MAX_BYTES });
 }
 
+/** A file or link of this machine. */
+interface SourceFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** The same for all hard links to one file; undefined where there is one only. */
+  readonly linkedAs: string | undefined;
+}
+
 /** Which files a tar is made of. */
 interface FileChoice {
   /** Of all files together. */
@@ -141,19 +149,23 @@ async function makeFromFolders(
   }
 }
 
-/** The same for several folders, each file once. */
-async function* filesBelowAll(folders: readonly string[]): AsyncGenerator<{ path: string; sizeBytes: number }> {
-  const seen = new Set<string>();
+/** The same for several folders, each file once; further hard links to one have no bytes in a tar. */
+async function* filesBelowAll(folders: readonly string[]): AsyncGenerator<SourceFile> {
+  const paths = new Set<string>();
+  const linked = new Set<string>();
   for (const folder of folders) {
     for await (const file of filesBelow(folder)) {
-      if (!seen.has(file.path)) yield file;
-      seen.add(file.path);
+      if (paths.has(file.path)) continue;
+      paths.add(file.path);
+      const again = file.linkedAs !== undefined && linked.has(file.linkedAs);
+      if (file.linkedAs !== undefined) linked.add(file.linkedAs);
+      yield again ? { ...file, sizeBytes: 0 } : file;
     }
   }
 }
 
 /** Files and links, in order of their names. */
-async function* filesBelow(folder: string): AsyncGenerator<{ path: string; sizeBytes: number }> {
+async function* filesBelow(folder: string): AsyncGenerator<SourceFile> {
   let entries: Deno.DirEntry[];
   try {
     entries = await Array.fromAsync(Deno.readDir(folder));
@@ -163,8 +175,11 @@ async function* filesBelow(folder: string): AsyncGenerator<{ path: string; sizeB
   for (const { name, isFile, isDirectory, isSymlink } of entries.sort((a, b) => a.name < b.name ? -1 : 1)) {
     const path = `${folder}/${name}`;
     if (isDirectory) yield* filesBelow(path);
-    else if (isSymlink) yield { path, sizeBytes: 0 };
-    else if (isFile) yield { path, sizeBytes: (await Deno.stat(path)).size };
+    else if (isSymlink) yield { path, sizeBytes: 0, linkedAs: undefined };
+    else if (isFile) {
+      const { size, nlink, dev, ino } = await Deno.stat(path);
+      yield { path, sizeBytes: size, linkedAs: (nlink ?? 1) > 1 ? `${dev}:${ino}` : undefined };
+    }
   }
 }
 
