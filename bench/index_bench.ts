@@ -11,7 +11,7 @@ import { indexCases, layerBytes } from "./index_cases.ts";
 import { describeIndex, type IndexFigures, indexInProcess, kibPerGib } from "./measure_index.ts";
 
 const MAX_BYTES = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 300_000_000);
-const ROUNDS = 3;
+const ROUNDS = 2;
 
 // deno-lint-ignore no-console -- a benchmark prints
 const print = (line: string) => console.log(line);
@@ -33,7 +33,7 @@ for (const content of new Set(cases.map((each) => each.content))) {
         name,
         group,
         n: ROUNDS,
-        warmup: 1,
+        warmup: 0,
         fn: async () => {
           figures.set(`${group}: ${name}`, describeIndex(await indexInProcess(reference, { strategy, spacingMib })));
         },

@@ -1,6 +1,6 @@
 /**
  * Measures everything that docs/strategies.md and README.md tell of, and draws it:
- * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, charts; default
+ * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, charts, tables; default
  * all. Writes bench/results/PART.json, and charts from whatever results there are.
  *
  * CLIP_BENCH_BYTES: size of layers before compression. CLIP_BIN, CLIP_BENCH_ENGINES: dist/clip and a compiled
@@ -13,6 +13,7 @@ import { measureEnginesPart } from "./report_engines.ts";
 import { measureImagePart, measureMemoryPart } from "./report_image.ts";
 import { measureIndexPart } from "./report_index.ts";
 import { measureReadsPart } from "./report_reads.ts";
+import { writeTables } from "./tables.ts";
 import { writeResults } from "./results_file.ts";
 
 /** What each part needs to know. */
@@ -48,24 +49,31 @@ const PARTS: Readonly<Record<string, { about: string; measure: (options: ReportO
   },
 };
 
+/** Made from the results of the parts. */
+const DRAWN: readonly string[] = ["charts", "tables"];
+
 if (import.meta.main) {
-  const chosen = Deno.args.length === 0 ? [...Object.keys(PARTS), "charts"] : Deno.args;
-  const unknown = chosen.find((name) => name !== "charts" && PARTS[name] === undefined);
-  if (unknown !== undefined) throw new Error(`no part ${unknown}: there are ${Object.keys(PARTS).join(", ")}, charts`);
+  const chosen = Deno.args.length === 0 ? [...Object.keys(PARTS), ...DRAWN] : Deno.args;
+  const unknown = chosen.find((name) => !DRAWN.includes(name) && PARTS[name] === undefined);
+  if (unknown !== undefined) {
+    throw new Error(`no part ${unknown}: there are ${[...Object.keys(PARTS), ...DRAWN].join(", ")}`);
+  }
   // deno-lint-ignore no-console -- a report tells how far it has come
   const say = (line: string) => console.log(line);
   const folder = await Deno.makeTempDir({ prefix: "clip-report-" });
   const maxBytes = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 300_000_000);
   const rounds = Number(Deno.env.get("CLIP_BENCH_ROUNDS") ?? 5);
   try {
-    for (const name of chosen.filter((each) => each !== "charts")) {
+    for (const name of chosen.filter((each) => !DRAWN.includes(each))) {
       const { about, measure } = PARTS[name]!;
       say(`${name}: ${about}`);
       const partFolder = `${folder}/${name}`;
       await Deno.mkdir(partFolder);
       await writeResults(name, about, () => measure({ maxBytes, rounds, folder: partFolder, say }));
     }
-    if (chosen.includes("charts")) { for (const chart of await drawCharts()) say(`drew ${chart}`); }
+    const drawn = chosen.includes("charts") ? await drawCharts() : [];
+    const written = chosen.includes("tables") ? await writeTables() : [];
+    for (const name of [...drawn, ...written]) say(`wrote ${name}`);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

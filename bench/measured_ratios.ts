@@ -1,0 +1,95 @@
+import { MIB } from "../src/base/mod.ts";
+import type { EngineRow } from "./report_engines.ts";
+import type { ImageRow, MemoryRow } from "./report_image.ts";
+import type { IndexRow } from "./report_index.ts";
+import type { ReadRow } from "./report_reads.ts";
+import { readResults } from "./results_file.ts";
+
+/** A figure that the project has an aim for. */
+export interface MeasuredRatio {
+  readonly what: string;
+  readonly aim: string;
+  /** By runtime. */
+  readonly measured: Readonly<Record<string, string>>;
+}
+
+/** The figures with aims, of which there are results. */
+export async function measuredRatios(): Promise<MeasuredRatio[]> {
+  return [...await ofEngines(), ...await ofImages(), ...await ofIndexes(), ...await ofReads(), ...await ofMemory()];
+}
+
+async function ofEngines(): Promise<MeasuredRatio[]> {
+  const rows = (await readResults<EngineRow>("engines"))?.rows ?? [];
+  const aims: [string, string][] = [["pako", "≥ 4"], ["node:zlib createGunzip", "≥ 1.15"], [
+    "libdeflate-gunzip",
+    "≥ 1.1",
+  ]];
+  return aims.map(([name, aim]) => ({
+    what: `inflate kernel: times as fast as ${name}`,
+    aim,
+    measured: byRuntime(rows.filter(({ engine }) => engine === name), (row) => row.timesKernel.toFixed(2)),
+  })).filter(({ measured }) => Object.keys(measured).length > 0);
+}
+
+async function ofImages(): Promise<MeasuredRatio[]> {
+  const rows = (await readResults<ImageRow>("image"))?.rows ?? [];
+  const aims: [number, string][] = [[1, "≤ 0.5"], [4, "≤ 0.3"]];
+  return aims.map(([layers, aim]) => ({
+    what: `clip index, ${layers === 1 ? "one layer" : `${layers} layers`}: time by that of \`gzip -dc \\| sha256sum\``,
+    aim,
+    measured: byRuntime(rows.filter((row) => row.layers === layers), (row) => row.ratio.toFixed(2)),
+  })).filter(({ measured }) => Object.keys(measured).length > 0);
+}
+
+async function ofIndexes(): Promise<MeasuredRatio[]> {
+  const rows = (await readResults<IndexRow>("index"))?.rows ?? [];
+  const usual = (content: string) =>
+    rows.find((row) =>
+      row.content === content && row.compressor === "gzip -6" && row.strategy === "exact" && row.spacingMib === 2
+    );
+  const [debian, python] = [usual("debian"), usual("python")];
+  if (debian === undefined) return [];
+  const here = `Deno ${Deno.version.deno}`;
+  const share = (row: IndexRow | undefined) => row === undefined ? "" : `${row.percent.toFixed(2)} %`;
+  return [
+    {
+      what: "windows and checkpoints, Debian root, KiB for each GiB of plain bytes",
+      aim: "≤ 300",
+      measured: { [here]: String(debian.kibPerGib) },
+    },
+    { what: "the whole .clip, Debian root, of the layer", aim: "≤ 1 %", measured: { [here]: share(debian) } },
+    { what: "the whole .clip, Python installation, of the layer", aim: "≤ 1 %", measured: { [here]: share(python) } },
+  ];
+}
+
+async function ofReads(): Promise<MeasuredRatio[]> {
+  const rows = (await readResults<ReadRow>("reads"))?.rows ?? [];
+  const starts = rows.filter(({ strategy, kind }) => strategy === "exact" && kind === "start of a large file");
+  if (starts.length === 0) return [];
+  const most = Math.max(...starts.map(({ maxDecodedBeforeBytes }) => maxDecodedBeforeBytes));
+  const what = "decoded before the first byte of a file of 512 KiB or more, at most";
+  return [{ what, aim: "0 B", measured: { [`Deno ${Deno.version.deno}`]: `${most} B` } }];
+}
+
+async function ofMemory(): Promise<MeasuredRatio[]> {
+  const rows = (await readResults<MemoryRow>("memory"))?.rows ?? [];
+  const names: Record<string, string> = { large: "one large file", usr: "many files" };
+  return Object.entries(names).flatMap(([content, name]) => {
+    const sizes = [...new Set(rows.filter((row) => row.content === content).map((row) => row.plainBytes))];
+    return sizes.map((plainBytes) => ({
+      what: `memory at most, MiB: layer of ${(plainBytes / 1e9).toFixed(1)} GB, ${name}`,
+      aim: `≤ ${250e6 / MIB | 0}`,
+      measured: byRuntime(
+        rows.filter((row) => row.content === content && row.plainBytes === plainBytes),
+        (row) => row.peakMib.toFixed(0),
+      ),
+    }));
+  });
+}
+
+function byRuntime<Row extends { readonly runtime: string }>(
+  rows: readonly Row[],
+  text: (row: Row) => string,
+): Record<string, string> {
+  return Object.fromEntries(rows.map((row) => [row.runtime, text(row)]));
+}
