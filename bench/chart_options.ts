@@ -177,7 +177,7 @@ async function drawIndexSize(): Promise<Chart | undefined> {
           rows.find((row) => row.strategy === strategy && row.spacingMib === spacingMib)?.kibPerGib
         ),
         // Two of the four lines run close to the other two.
-        ...(strategy === "exact" ? { label: label(String, "bottom") } : {}),
+        ...(strategy === "exact" ? { label: { ...label(String), distance: 12 } } : {}),
         ...(strategy === "file" ? { label: label(String) } : {}),
       })),
     },
