@@ -8,7 +8,7 @@ import { engineInput, installedEngines } from "./engines.ts";
 import { median } from "./statistics.ts";
 
 const MAX_BYTES = Number(Deno.env.get("CLIP_BENCH_BYTES") ?? 300_000_000);
-const ROUNDS = 5;
+const ROUNDS = 3;
 
 // deno-lint-ignore no-console -- a benchmark prints
 const print = (line: string) => console.log(line);
