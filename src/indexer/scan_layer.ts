@@ -27,7 +27,7 @@ export function spanLimits({ spacingBytes }: ScanLayerOptions): SpanLimits {
 
 /**
  * One pass over one layer: compressed bytes in, {@linkcode LayerScan} out. Holds no more of the layer than a codec's
- * buffers and the last MiB or two of plain bytes.
+ * buffers, what the span digester holds back, and the entries.
  */
 export class LayerScanner {
   #options: ScanLayerOptions;
@@ -42,6 +42,7 @@ export class LayerScanner {
   #digester: PlainDigester;
   #tar: TarScanner;
   #entries: TarEntry[] = [];
+  #fileStarts: number[] = [];
   #checkpoints: StoredCheckpoint[] = [];
   #warnings: string[] = [];
   #moreWarnings = 0;
@@ -67,8 +68,6 @@ export class LayerScanner {
       onWarning: (message) => this.#warn(message),
     });
   }
-
-  #fileStarts: number[] = [];
 
   /** Plain bytes seen so far. */
   get plainBytes(): number {
