@@ -91,6 +91,12 @@ class DiskLayerCache implements LayerCache {
     }
   }
 
+  claim(_span: number): boolean {
+    return true;
+  }
+
+  release(_span: number): void {}
+
   #mark(span: number, value: number): void {
     this.#mapByte[0] = value;
     writeSync(this.#map, this.#mapByte, 0, 1, span);

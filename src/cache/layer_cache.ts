@@ -28,7 +28,15 @@ export interface LayerCache {
   write(span: number, plainOffset: number, bytes: Uint8Array): void;
   /** Takes back the note that a span is present, where that can be done. Never throws. */
   forget(span: number): void;
-  /** Lets go of files. Afterwards nothing is present and writing fails; a second call does nothing. */
+  /**
+   * Takes the machine-wide right to fetch a span: true until `release`, `close` or the end of the process, however it
+   * ends; false while somebody else has it, who will write the span or let go. Granted where that cannot be found out.
+   * Never throws.
+   */
+  claim(span: number): boolean;
+  /** Gives a claim back. Never throws. */
+  release(span: number): void;
+  /** Lets go of files, and of claims. Afterwards nothing is present and writing fails; a second call does nothing. */
   close(): void;
 }
 

@@ -134,6 +134,8 @@ export function changedCache(cache: SpanCache, change: Partial<LayerCache>): Spa
         read: (plainOffset, target) => layer.read(plainOffset, target),
         write: (span, plainOffset, bytes) => layer.write(span, plainOffset, bytes),
         forget: (span) => layer.forget(span),
+        claim: (span) => layer.claim(span),
+        release: (span) => layer.release(span),
         close: () => layer.close(),
         ...change,
       };

@@ -1,0 +1,50 @@
+/**
+ * Where the bytes of a span came from, cheapest first: decoded shortly before, the machine's disk cache, a shared remote
+ * cache, a range of the layer's blob, or the whole layer inflated for want of a usable checkpoint.
+ */
+export type Tier = "memory" | "disk" | "remote" | "registry" | "layer";
+
+/** Who wants a span: a reader that waits, the read-ahead of one, or a prefetch that nobody waits for. */
+export type Demand = "read" | "readahead" | "prefetch";
+
+/** One read that Content answered or failed. Reads that the serving thread answers by itself are not among them. */
+export interface ObservedRead {
+  readonly inode: number;
+  /** In the file. */
+  readonly offset: number;
+  readonly lengthBytes: number;
+  /** The slowest tier it had to go to. */
+  readonly tier: Tier;
+  readonly durationMs: number;
+  /** Why it failed. */
+  readonly error?: unknown;
+}
+
+/** One request for a range of a layer's blob, whatever came of it. Span numbers are archive-wide. */
+export interface ObservedFetch {
+  readonly layer: number;
+  readonly firstSpan: number;
+  readonly endSpan: number;
+  /** Asked for. */
+  readonly compressedBytes: number;
+  /** Decoded and verified. */
+  readonly plainBytes: number;
+  readonly demand: Demand;
+  readonly durationMs: number;
+  readonly error?: unknown;
+}
+
+/**
+ * Told of what Content does, for metrics, traces and profiles. Calls come on the main thread, after the fact, and must
+ * neither throw nor take long.
+ */
+export interface ContentObserver {
+  /** A read was answered, or failed. */
+  onRead?(read: ObservedRead): void;
+  /** A request to the source ended. */
+  onFetch?(fetch: ObservedFetch): void;
+  /** A span was verified, and where its bytes came from. */
+  onSpan?(layer: number, span: number, tier: Tier): void;
+  /** A reader touched a span for the first time since this Content was opened, wherever it was answered from. */
+  onFirstTouch?(layer: number, span: number): void;
+}
