@@ -9,12 +9,15 @@ export type Demand = "read" | "readahead" | "prefetch";
 
 /** One read that Content answered or failed. Reads that the serving thread answers by itself are not among them. */
 export interface ObservedRead {
+  /** Of the file. */
   readonly inode: number;
   /** In the file. */
   readonly offset: number;
+  /** As asked for, cut at the file's end. */
   readonly lengthBytes: number;
   /** The slowest tier it had to go to. */
   readonly tier: Tier;
+  /** From the request to the answer. */
   readonly durationMs: number;
   /** Why it failed. */
   readonly error?: unknown;
@@ -22,15 +25,21 @@ export interface ObservedRead {
 
 /** One request for a range of a layer's blob, whatever came of it. Span numbers are archive-wide. */
 export interface ObservedFetch {
+  /** Number of the layer, 0 the lowest. */
   readonly layer: number;
+  /** First span of the range. */
   readonly firstSpan: number;
+  /** Span after the last. */
   readonly endSpan: number;
   /** Asked for. */
   readonly compressedBytes: number;
   /** Decoded and verified. */
   readonly plainBytes: number;
+  /** Who wanted it. */
   readonly demand: Demand;
+  /** From the request to the last verified span. */
   readonly durationMs: number;
+  /** Why it failed. */
   readonly error?: unknown;
 }
 
