@@ -22,11 +22,11 @@ export function memoryRangeSource(bytes: Uint8Array, description = "memory"): Ra
       signal?.throwIfAborted();
       return slice(offset, endExclusive);
     },
-    async *stream({ offset = 0, signal } = {}) {
-      slice(offset, bytes.length);
-      for (let at = offset; at < bytes.length; at += PIECE_BYTES) {
+    async *stream({ offset = 0, endExclusive = bytes.length, signal } = {}) {
+      slice(offset, endExclusive);
+      for (let at = offset; at < endExclusive; at += PIECE_BYTES) {
         signal?.throwIfAborted();
-        yield slice(at, Math.min(at + PIECE_BYTES, bytes.length));
+        yield slice(at, Math.min(at + PIECE_BYTES, endExclusive));
       }
     },
   };

@@ -19,8 +19,15 @@ export interface RangeSource {
    */
   readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * All bytes from `offset` to the end, in pieces of the source's choosing, each owned by the consumer. Broken
-   * transfers are resumed where they stopped. Ends only after the last byte; a stop before that throws.
+   * All bytes from `offset` (default 0) to `endExclusive` (default the end), in pieces of the source's choosing, each
+   * owned by the consumer. Broken transfers are resumed where they stopped. Ends only after the last byte; a stop before
+   * that throws.
    */
-  stream(options?: { offset?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array<ArrayBuffer>>;
+  stream(options?: StreamOptions): AsyncIterable<Uint8Array<ArrayBuffer>>;
+}
+
+/** What to stream. */
+export interface StreamOptions extends Partial<ByteRange> {
+  /** Ends the stream with its reason. */
+  readonly signal?: AbortSignal | undefined;
 }

@@ -83,6 +83,18 @@ class DiskLayerCache implements LayerCache {
     }
   }
 
+  admit(_span: number): boolean {
+    return this.#data !== CLOSED;
+  }
+
+  note(span: number): void {
+    try {
+      this.#mark(span, PRESENT);
+    } catch {
+      // It will be fetched again by whoever comes later.
+    }
+  }
+
   forget(span: number): void {
     try {
       this.#mark(span, 0);

@@ -26,6 +26,13 @@ export interface LayerCache {
   read(plainOffset: number, target: Uint8Array): boolean;
   /** Keeps a span: first its bytes, then the note that it is present. @throws {ClipError} `io` when it cannot. */
   write(span: number, plainOffset: number, bytes: Uint8Array): void;
+  /**
+   * Makes room for a span that the caller is going to write to the file at `dataPath` itself, at its own offset, maybe
+   * in another thread: inflating threads write what they made. False where it cannot be kept. Never throws.
+   */
+  admit(span: number): boolean;
+  /** Notes that a span is present which the caller has written so. Nothing happens where that fails. Never throws. */
+  note(span: number): void;
   /** Takes back the note that a span is present, where that can be done. Never throws. */
   forget(span: number): void;
   /**

@@ -7,13 +7,12 @@ import {
   type Logger,
   messageOf,
   MIB,
-  type RangeSource,
   sha256Bytes,
   SingleFlight,
 } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
-import type { InflateName } from "../codec/mod.ts";
-import type { LayerCache, SpanCache } from "../cache/mod.ts";
+import type { LayerCache } from "../cache/mod.ts";
+import type { ContentOptions, PrefetchOptions, SpanRange } from "./content_options.ts";
 import { type ContentCounters, newCounters } from "./counters.ts";
 import { planRead, planRun, type Run } from "./read_plan.ts";
 import { decodeRun } from "./run_decoder.ts";
@@ -36,27 +35,6 @@ const UNREACHABLE_REST_MS = 1000;
 
 /** A fetch over a link of this speed, 64 KiB a second, still meets its deadline. */
 const SLOWEST_LINK_BYTES_PER_MS = 64;
-
-/** What {@linkcode Content} needs. */
-export interface ContentOptions {
-  /** The archive whose files are read. */
-  readonly archive: Archive;
-  /** The compressed blob of a layer, by number. */
-  readonly blob: (layer: number) => RangeSource | Promise<RangeSource>;
-  /** Where verified spans are kept. */
-  readonly cache: SpanCache;
-  /** False: ignore checkpoints, inflate whole layers. */
-  readonly useCheckpoints: boolean;
-  /** Who inflates; default kernel. */
-  readonly inflate?: InflateName;
-  /** Told of failed reads, of fetches, and of everything that makes them slower than they should be. */
-  readonly log: Logger;
-  /**
-   * A fetch of one span that takes longer, a second for each 64 KiB of it added, is given up; runs of several spans have
-   * no such bound. Default 30,000.
-   */
-  readonly deadlineMs?: number;
-}
 
 /**
  * The files' contents: reads are answered from the cache, or fetched, decoded, verified, cached and then answered.
@@ -145,6 +123,24 @@ export class Content {
       this.#recent.set(span, bytes);
       return bytes;
     });
+  }
+
+  /**
+   * Brings spans into the cache that nobody waits for yet, in order. `ranges` are of archive-wide span numbers; what is
+   * cached is passed over. Readers go first. `onProgress` is told how many spans are done, of how many.
+   * @throws {ClipError} the first failure, after which nothing more is fetched; the reason of `signal`.
+   */
+  async prefetch(ranges: Iterable<SpanRange>, options: PrefetchOptions = {}): Promise<void> {
+    const wanted = [...ranges];
+    const spans = wanted.reduce((sum, { firstSpan, endSpan }) => sum + endSpan - firstSpan, 0);
+    let done = 0;
+    for (const { layer, firstSpan, endSpan } of wanted) {
+      for (let span = firstSpan; span < endSpan; span++) {
+        options.signal?.throwIfAborted();
+        if (this.spanStates[span] !== SpanState.verified) await this.span(layer, span);
+        options.onProgress?.(++done, spans);
+      }
+    }
   }
 
   #fromCache(layer: number, span: number): Uint8Array | undefined {

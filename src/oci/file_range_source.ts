@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers";
-import { type ByteRange, ClipError, messageOf, type RangeSource } from "../base/mod.ts";
+import { type ByteRange, ClipError, messageOf, type RangeSource, type StreamOptions } from "../base/mod.ts";
 import { checkRange } from "./check_range.ts";
 
 /** A file that is opened when it is first read, and stays open until it is closed. */
@@ -113,15 +113,15 @@ export class FileRangeSource implements RangeSource {
   }
 
   /** What {@linkcode RangeSource} says of `stream`. */
-  async *stream({ offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {}): AsyncGenerator<
-    Uint8Array<ArrayBuffer>
-  > {
-    checkRange({ offset, endExclusive: this.sizeBytes }, this.sizeBytes);
-    for (let at = offset; at < this.sizeBytes;) {
+  async *stream(
+    { offset = 0, endExclusive = this.sizeBytes, signal }: StreamOptions = {},
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    checkRange({ offset, endExclusive }, this.sizeBytes);
+    for (let at = offset; at < endExclusive;) {
       signal?.throwIfAborted();
-      const endExclusive = Math.min(at + STREAM_PIECE_BYTES, this.sizeBytes);
-      yield this.#read({ offset: at, endExclusive });
-      at = endExclusive;
+      const end = Math.min(at + STREAM_PIECE_BYTES, endExclusive);
+      yield this.#read({ offset: at, endExclusive: end });
+      at = end;
       // Reading is synchronous: let others have a turn between two pieces.
       await new Promise<void>((resolve) => setImmediate(resolve));
     }

@@ -1,4 +1,4 @@
-import { assert, type ByteRange, type Digest, type RangeSource } from "../base/mod.ts";
+import { assert, type ByteRange, type Digest, type RangeSource, type StreamOptions } from "../base/mod.ts";
 import { checkRange } from "./check_range.ts";
 import type { HttpResponse } from "./http_exchange.ts";
 import type { RegistryClient } from "./registry_client.ts";
@@ -58,17 +58,17 @@ export class RegistryBlob implements RangeSource {
   }
 
   /** What {@linkcode RangeSource} says of `stream`. */
-  async *stream({ offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {}): AsyncGenerator<
-    Uint8Array<ArrayBuffer>
-  > {
-    checkRange({ offset, endExclusive: this.sizeBytes }, this.sizeBytes);
+  async *stream(
+    { offset = 0, endExclusive = this.sizeBytes, signal }: StreamOptions = {},
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    checkRange({ offset, endExclusive }, this.sizeBytes);
     let transfer: Transfer | undefined;
     try {
-      for (let position = offset; position < this.sizeBytes;) {
+      for (let position = offset; position < endExclusive;) {
         // The tries are counted anew for each piece: a long transfer may break many times, as long as it gets on.
         const piece = await this.#context.client.retry(async () => {
           try {
-            transfer ??= await this.#open({ offset: position, endExclusive: this.sizeBytes }, signal);
+            transfer ??= await this.#open({ offset: position, endExclusive }, signal);
             return await transfer.next();
           } catch (error) {
             transfer?.close();

@@ -66,6 +66,20 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
     for (const span of [1, 2]) assert.equal(layer.has(span), false);
   });
 
+  test("a span that the caller writes to the file itself is there once it is noted", async (open) => {
+    const layer = open(layerKey("a"));
+    if (layer.dataPath === undefined) return;
+    assert.equal(layer.admit(2), true);
+    using file = await Deno.open(layer.dataPath, { write: true });
+    await file.seek(2 * SPAN_BYTES, Deno.SeekMode.Start);
+    assert.equal(await file.write(spanBytes("a", 2)), SPAN_BYTES);
+    assert.equal(layer.has(2), false);
+    layer.note(2);
+    expectPresent(layer, "a", 2);
+    expectPresent(open(layerKey("a")), "a", 2);
+    assert.equal(layer.has(3), false);
+  });
+
   test("parts of spans, and reads across spans", (open) => {
     const layer = open(layerKey("a"));
     layer.write(1, SPAN_BYTES, spanBytes("a", 1));

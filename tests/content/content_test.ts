@@ -138,6 +138,30 @@ test("a span is marked as verified once the file in the cache holds it, and not 
   });
 });
 
+test("what was prefetched is read without a request", async () => {
+  await withCacheFolder(async (_, cache) => {
+    const sample = await makeSample();
+    const content = openSample(sample, { cache });
+    const { firstSpan } = sample.archive.layers;
+    await readFile(content, "/small/0", 0, 1);
+    const progress: [number, number][] = [];
+    const ranges = [
+      { layer: 2, firstSpan: firstSpan[2]!, endSpan: firstSpan[3]! },
+      { layer: 0, firstSpan: firstSpan[0]!, endSpan: firstSpan[1]! },
+    ];
+    await content.prefetch(ranges, { onProgress: (done, spans) => progress.push([done, spans]) });
+    const spans = firstSpan[3]! - firstSpan[2]! + firstSpan[1]!;
+    assert.deepEqual(progress.at(-1), [spans, spans]);
+    const requests = content.counters.requests;
+    for (const path of ["/large", "/upper", "/small/7"]) {
+      assert(equalBytes(await readFile(content, path), sample.files.get(path)!), path);
+    }
+    assert.equal(content.counters.requests, requests);
+    assert(sample.sources[0]!.requestedBytes <= sample.sources[0]!.sizeBytes + requests, "nothing twice");
+    content.close();
+  });
+});
+
 test("without checkpoints a layer is inflated once, whole, and every span of it cached", async () => {
   await withCacheFolder(async (_, cache) => {
     const sample = await makeSample();

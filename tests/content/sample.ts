@@ -133,6 +133,8 @@ export function changedCache(cache: SpanCache, change: Partial<LayerCache>): Spa
         has: (span) => layer.has(span),
         read: (plainOffset, target) => layer.read(plainOffset, target),
         write: (span, plainOffset, bytes) => layer.write(span, plainOffset, bytes),
+        admit: (span) => layer.admit(span),
+        note: (span) => layer.note(span),
         forget: (span) => layer.forget(span),
         claim: (span) => layer.claim(span),
         release: (span) => layer.release(span),

@@ -1,4 +1,4 @@
-import type { ByteRange, RangeSource } from "../../src/base/mod.ts";
+import type { ByteRange, RangeSource, StreamOptions } from "../../src/base/mod.ts";
 
 /** Bytes in memory as a source that keeps what is asked of it, and fails or lies when told to. */
 export class WatchedSource implements RangeSource {
@@ -29,15 +29,19 @@ export class WatchedSource implements RangeSource {
   }
 
   /** @see RangeSource.stream */
-  async *stream({ offset = 0, signal }: { offset?: number; signal?: AbortSignal } = {}): AsyncGenerator<
-    Uint8Array<ArrayBuffer>
-  > {
-    this.requests.push({ offset, endExclusive: this.sizeBytes });
-    for (let at = offset; at < this.sizeBytes;) {
+  async *stream(
+    { offset = 0, endExclusive = this.sizeBytes, signal }: StreamOptions = {},
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    if (!(offset >= 0 && offset <= endExclusive && endExclusive <= this.sizeBytes)) {
+      throw new RangeError(`range ${offset} to ${endExclusive} of ${this.sizeBytes} bytes`);
+    }
+    signal?.throwIfAborted();
+    this.requests.push({ offset, endExclusive });
+    for (let at = offset; at < endExclusive;) {
       signal?.throwIfAborted();
-      const endExclusive = Math.min(at + this.pieceBytes, this.sizeBytes);
-      yield await this.#piece({ offset: at, endExclusive }, signal);
-      at = endExclusive;
+      const end = Math.min(at + this.pieceBytes, endExclusive);
+      yield await this.#piece({ offset: at, endExclusive: end }, signal);
+      at = end;
     }
   }
 
