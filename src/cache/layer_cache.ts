@@ -20,6 +20,11 @@ export interface LayerKey {
 export interface LayerCache {
   /** A file that holds the layer's plain bytes at their own offsets, for readers that do without this object. */
   readonly dataPath: string | undefined;
+  /**
+   * A path that opens the very file at `dataPath`, even when that name has gone to another file since. Good in this
+   * process alone, and until `close`.
+   */
+  readonly openPath: string | undefined;
   /** Whether the span was written whole, by anybody; false too where that cannot be found out. Never throws. */
   has(span: number): boolean;
   /** Fills `target` with the bytes from `plainOffset` on; false where the cache does not hold that many or cannot be read; `target` is then undefined. Never throws. */
@@ -37,8 +42,9 @@ export interface LayerCache {
   forget(span: number): void;
   /**
    * Takes the machine-wide right to fetch a span: true until `release`, `close` or the end of the process, however it
-   * ends; false while somebody else has it, who will write the span or let go. Granted where that cannot be found out.
-   * Never throws.
+   * ends; false while somebody else has it, who will write the span or let go. Granted where that cannot be found out,
+   * and to an object that has it. After a grant look at `has` again: who held it before may just have written the span.
+   * Never throws, never waits.
    */
   claim(span: number): boolean;
   /** Gives a claim back. Never throws. */

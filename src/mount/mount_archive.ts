@@ -110,7 +110,7 @@ function serveStart(content: Content, fd: number, options: MountArchiveOptions):
     firstSpan,
     spanOffsets,
     spanStates: content.spanStates,
-    dataPaths: Array.from({ length: layerCount }, (_, layer) => content.layerCache(layer)?.dataPath),
+    dataPaths: Array.from({ length: layerCount }, (_, layer) => content.layerCache(layer)?.openPath),
     logLevel: options.log.level,
     logJson: options.logJson,
   };

@@ -11,7 +11,7 @@ export interface ServeStart {
   readonly firstSpan: Uint32Array;
   readonly spanOffsets: Float64Array;
   readonly spanStates: Uint8Array;
-  /** The cache file of each layer; undefined where there is none. */
+  /** What opens the cache file of each layer; undefined where there is none. */
   readonly dataPaths: readonly (string | undefined)[];
   readonly logLevel: LogLevel;
   readonly logJson: boolean;

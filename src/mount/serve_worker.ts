@@ -43,24 +43,19 @@ function serveArchive(start: ServeStart): void {
   serve(start.fd, server, { log });
 }
 
-/** The layers' cache files, opened at the first read of each. */
+/** The layers' cache files. They are opened at once: later their names, or paths, may lead to other files. */
 class LayerFiles {
-  #paths: readonly (string | undefined)[];
   #descriptors: Int32Array;
 
   constructor(paths: readonly (string | undefined)[]) {
-    this.#paths = paths;
-    this.#descriptors = new Int32Array(paths.length).fill(-1);
+    this.#descriptors = Int32Array.from(
+      paths,
+      (path) => path === undefined ? -Errno.ENOENT : libc().open(path, OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC),
+    );
   }
 
   read(layer: number, plainOffset: number, bytes: number, target: Uint8Array, at: number): number {
-    if (this.#descriptors[layer]! < 0) {
-      const path = this.#paths[layer];
-      if (path === undefined) return -Errno.ENOENT;
-      const descriptor = libc().open(path, OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC);
-      if (descriptor < 0) return descriptor;
-      this.#descriptors[layer] = descriptor;
-    }
-    return libc().pread(this.#descriptors[layer]!, target, at, bytes, plainOffset);
+    const descriptor = this.#descriptors[layer]!;
+    return descriptor < 0 ? descriptor : libc().pread(descriptor, target, at, bytes, plainOffset);
   }
 }

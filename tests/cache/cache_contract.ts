@@ -133,6 +133,47 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
     assert.equal(one.has(0), false);
   });
 
+  test("a claim excludes all other objects, until it is given back", (open) => {
+    const one = open(layerKey("a"));
+    const two = open(layerKey("a"));
+    assert.equal(one.claim(1), true);
+    assert.equal(one.claim(1), true, "who has it has it");
+    assert.equal(two.claim(1), false);
+    for (const span of [0, 2]) assert.equal(two.claim(span), true, "other spans are free");
+    assert.equal(one.claim(2), false);
+    two.release(1);
+    assert.equal(two.claim(1), false, "only who has it can give it back");
+    one.release(1);
+    assert.equal(two.claim(1), true);
+    one.release(4);
+    assert.equal(one.claim(4), true);
+  });
+
+  test("a claim goes with the object that has it", (open) => {
+    const one = open(layerKey("a"));
+    const two = open(layerKey("a"));
+    assert.equal(one.claim(0), true);
+    assert.equal(two.claim(0), false);
+    one.close();
+    assert.equal(two.claim(0), true);
+    assert.equal(one.claim(0), true, "nobody waits for a layer that is closed");
+    one.release(0);
+    assert.equal(open(layerKey("a")).claim(0), false, "a closed layer gives nothing back");
+  });
+
+  test("claims hinder nobody's reading and writing, and are of one partition of one layer", (open) => {
+    const one = open(layerKey("a"));
+    assert.equal(one.claim(3), true);
+    assert.equal(open(layerKey("b")).claim(3), true);
+    assert.equal(open(layerKey("a", { partition: "8899aabbccddeeff" })).claim(3), true);
+    const two = open(layerKey("a"));
+    two.write(3, 3 * SPAN_BYTES, spanBytes("a", 3));
+    expectPresent(one, "a", 3);
+    one.forget(3);
+    assert.equal(two.has(3), false);
+    assert.equal(two.claim(3), false);
+  });
+
   test("spans outlive the object that wrote them", (open) => {
     open(layerKey("a")).write(2, 2 * SPAN_BYTES, spanBytes("a", 2));
     expectPresent(open(layerKey("a")), "a", 2);
@@ -202,5 +243,7 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
     if (layer.dataPath === undefined) return;
     const data = await Deno.readFile(layer.dataPath);
     assert.deepEqual(data.slice(3 * SPAN_BYTES, 4 * SPAN_BYTES), spanBytes("a", 3));
+    const again = await Deno.readFile(layer.openPath!);
+    assert.deepEqual(again, data);
   });
 }

@@ -2,11 +2,17 @@ import assert from "node:assert/strict";
 import { ClipError, type Digest } from "../../src/base/mod.ts";
 import { diskSpanCache, type LayerCache, type LayerKey } from "../../src/cache/mod.ts";
 import { cacheContract } from "./cache_contract.ts";
+import { startChild } from "./child_process.ts";
 
 const DIGEST = `sha256:${"ab".repeat(32)}` as Digest;
 const KEY: LayerKey = { diffId: DIGEST, plainBytes: 64 << 20, spans: 64, partition: "0123456789abcdef" };
 const DATA_NAME = `sha256_${"ab".repeat(32)}`;
 const SPAN = new Uint8Array(1 << 20).fill(7);
+
+// The C library is opened at the first layer and kept; the test that happens to be first is not to blame for it.
+const warmUp = Deno.makeTempDirSync({ prefix: "clip-cache-" });
+diskSpanCache(warmUp).openLayer(KEY).close();
+Deno.removeSync(warmUp, { recursive: true });
 
 cacheContract("diskSpanCache", async () => {
   const folder = await Deno.makeTempDir({ prefix: "clip-cache-" });
@@ -170,4 +176,61 @@ Deno.test("a data file that cannot be read holds nothing, and is no reason to fa
     // Beyond what the system takes as an offset, every read is an error.
     assert.equal(layer.read(2 ** 63, new Uint8Array(10)), false);
     assert.equal(layer.dataPath, `${folder}/${DATA_NAME}`);
+  }));
+
+Deno.test("a process that is killed lets go of its claims, and what it wrote stays", () =>
+  withLayer(async (layer, folder) => {
+    const child = await startChild(
+      folder,
+      `const layer = diskSpanCache(Deno.args[0]).openLayer(JSON.parse(Deno.args[1]));
+       layer.write(7, 7 << 20, new Uint8Array(1 << 20).fill(7));
+       console.log(layer.claim(3), layer.claim(5));
+       setInterval(() => {}, 1000);`,
+      [folder, JSON.stringify(KEY)],
+    );
+    try {
+      assert.equal(layer.claim(5), true);
+      assert.equal(await child.line(), "true false");
+      assert.equal(layer.claim(3), false);
+      assert.equal(layer.has(7), true);
+    } finally {
+      await child.kill();
+    }
+    assert.equal(layer.claim(3), true);
+    assert.equal(layer.has(7), true);
+  }));
+
+Deno.test("readers of openPath have the file that was opened, whatever has its name since", () =>
+  withLayer((layer, folder) => {
+    layer.write(0, 0, SPAN);
+    Deno.renameSync(layer.dataPath!, `${folder}/moved`);
+    Deno.writeTextFileSync(layer.dataPath!, "something else");
+    assert.deepEqual(Deno.readFileSync(layer.openPath!).subarray(0, SPAN.length), SPAN);
+    Deno.removeSync(`${folder}/moved`);
+    assert.deepEqual(Deno.readFileSync(layer.openPath!).subarray(0, SPAN.length), SPAN);
+  }));
+
+Deno.test("a symlink in place of a file is refused, and what it leads to is left alone", async () => {
+  const parent = await Deno.makeTempDir({ prefix: "clip-cache-" });
+  try {
+    Deno.writeTextFileSync(`${parent}/target`, "mine");
+    for (const name of [DATA_NAME, `${DATA_NAME}.${KEY.partition}.map`]) {
+      Deno.mkdirSync(`${parent}/${name}cache`);
+      Deno.symlinkSync(`${parent}/target`, `${parent}/${name}cache/${name}`);
+      failsWithIo(() => diskSpanCache(`${parent}/${name}cache`).openLayer(KEY), /symbolic links/);
+    }
+    assert.equal(Deno.readTextFileSync(`${parent}/target`), "mine");
+  } finally {
+    await Deno.remove(parent, { recursive: true });
+  }
+});
+
+Deno.test("a data file that is too short is not made longer while somebody relies on its bytes", () =>
+  withLayer((layer, folder) => {
+    layer.write(2, 2 << 20, SPAN);
+    Deno.truncateSync(layer.dataPath!, 0);
+    failsWithIo(() => diskSpanCache(folder).openLayer(KEY), /somebody holds on to/);
+    layer.close();
+    diskSpanCache(folder).openLayer(KEY).close();
+    assert.equal(Deno.statSync(layer.dataPath!).size, KEY.plainBytes);
   }));

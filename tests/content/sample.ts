@@ -130,6 +130,7 @@ export function changedCache(cache: SpanCache, change: Partial<LayerCache>): Spa
       const layer = cache.openLayer(key);
       return {
         dataPath: layer.dataPath,
+        openPath: layer.openPath,
         has: (span) => layer.has(span),
         read: (plainOffset, target) => layer.read(plainOffset, target),
         write: (span, plainOffset, bytes) => layer.write(span, plainOffset, bytes),
