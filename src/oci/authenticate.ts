@@ -1,12 +1,12 @@
 import { Buffer } from "node:buffer";
-import { type Logger, SingleFlight } from "../base/mod.ts";
+import { type Logger, messageOf, SingleFlight } from "../base/mod.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
 import { type Credential, readLogin } from "./docker_config.ts";
 import { RegistryError, show } from "./errors.ts";
 import { exchange, type HttpOptions, type HttpResponse } from "./http_exchange.ts";
 import { isLoopback } from "./loopback.ts";
 import { statusError } from "./status_error.ts";
-import { isTokenUsable, parseTokenAnswer, type Token } from "./token.ts";
+import { isTokenUsable, lastingToken, parseTokenAnswer, type Token } from "./token.ts";
 
 /** What an {@linkcode Authenticator} needs. */
 export interface AuthenticatorOptions {
@@ -23,6 +23,10 @@ export interface AuthenticatorOptions {
 }
 
 const MAX_TOKEN_ANSWER_BYTES = 1024 * 1024;
+/** A login that is refused by 403 this soon did not come to its end: it does not suffice. */
+const MIN_REPLACED_AGE_MS = 30_000;
+/** While a token server fails, renewals ahead of time leave it alone for so long. */
+const AHEAD_REST_MS = 5_000;
 
 /**
  * Logs in to one registry, as its challenges say, and keeps the tokens: anonymous, Basic, Bearer.
@@ -34,6 +38,7 @@ export class Authenticator {
   readonly #tokens = new Map<string, Token>();
   readonly #logins = new SingleFlight<string, Token>();
   #challenge: Challenge | undefined;
+  #aheadAfterMs = 0;
   #warnedOfHelper = false;
 
   constructor(options: AuthenticatorOptions) {
@@ -43,12 +48,26 @@ export class Authenticator {
 
   /**
    * The Authorization header for a request of `scope` (`repository:NAME:pull`); undefined as long as no request was
-   * refused for the want of one. A token near its end is renewed first. @throws as {@linkcode renew}.
+   * refused for the want of one. A token near its end is renewed while it is still used, so that no request waits for
+   * that; one too near is renewed first. @throws as {@linkcode renew}.
    */
   async header(scope: string): Promise<string | undefined> {
     const token = this.#tokens.get(scope);
-    if (token !== undefined && isTokenUsable(token, this.#now())) return token.header;
-    return this.#challenge === undefined ? undefined : (await this.#login(scope, this.#challenge)).header;
+    const challenge = this.#challenge;
+    if (token !== undefined && isTokenUsable(token, this.#now())) {
+      if (challenge !== undefined && this.#now() >= token.renewAtMs) this.#renewAhead(scope, challenge);
+      return token.header;
+    }
+    return challenge === undefined ? undefined : (await this.#login(scope, challenge)).header;
+  }
+
+  #renewAhead(scope: string, challenge: Challenge): void {
+    if (this.#now() < this.#aheadAfterMs) return;
+    this.#login(scope, challenge).catch((error) => {
+      // The first request that cannot do without it says what is wrong.
+      this.#aheadAfterMs = this.#now() + AHEAD_REST_MS;
+      this.#options.log.debug("a login could not be renewed ahead of its end", { error: messageOf(error) });
+    });
   }
 
   /**
@@ -68,6 +87,19 @@ export class Authenticator {
     const token = await this.#login(scope, challenge);
     if (token.header === refused) throw await statusError(response, "refuses the login in Docker's config");
     return token.header;
+  }
+
+  /**
+   * Another login to try again with, after a 403 to a request with `refused`; undefined where there is no other, or
+   * where `refused` is new: then it does not suffice. @throws as {@linkcode renew}.
+   */
+  async replace(scope: string, refused: string): Promise<string | undefined> {
+    const newest = this.#tokens.get(scope);
+    if (newest !== undefined && newest.header !== refused) return newest.header;
+    if (newest === undefined || this.#challenge === undefined) return undefined;
+    if (this.#now() - newest.obtainedAtMs < MIN_REPLACED_AGE_MS) return undefined;
+    const token = await this.#login(scope, this.#challenge);
+    return token.header === refused ? undefined : token.header;
   }
 
   #login(scope: string, challenge: Challenge): Promise<Token> {
@@ -92,13 +124,13 @@ export class Authenticator {
   }
 
   #basicToken(credential: Credential | undefined, challenge: Challenge): Token {
-    if (credential?.kind === "basic") return { header: basicHeader(credential), renewAtMs: Infinity };
+    if (credential?.kind === "basic") return lastingToken(basicHeader(credential), this.#now());
     const realm = challenge.parameters.get("realm") ?? this.#options.registry;
     throw this.#loginError(`needs a user and password for "${show(realm, 100)}"; log in with docker login first`);
   }
 
   async #bearerToken(credential: Credential | undefined, challenge: Challenge, scope: string): Promise<Token> {
-    if (credential?.kind === "bearer") return { header: `Bearer ${credential.token}`, renewAtMs: Infinity };
+    if (credential?.kind === "bearer") return lastingToken(`Bearer ${credential.token}`, this.#now());
     const realm = this.#realm(challenge, credential !== undefined);
     const service = challenge.parameters.get("service");
     const response = credential?.kind === "identity"

@@ -1,11 +1,17 @@
 import { ClipError } from "../base/mod.ts";
 import { describeNetworkFailure, redactUrl, RegistryError, show, stalledError } from "./errors.ts";
+import type { HostGates } from "./host_gates.ts";
+import { type RedirectMemory, redirectUsableUntil, type RememberedRedirect } from "./redirect_memory.ts";
 
 /** How requests are sent. */
 export interface HttpOptions {
   readonly fetch: typeof fetch;
   /** The longest wait for the headers of an answer, and for each next piece of its body. */
   readonly timeoutMs: number;
+  /** Where requests wait for their turn; without it they go at once. */
+  readonly gates?: HostGates;
+  /** Where requests go to directly that were redirected before; without it each is redirected anew. */
+  readonly redirects?: RedirectMemory;
 }
 
 /** One request. */
@@ -21,6 +27,9 @@ export interface HttpRequest {
 }
 
 const MAX_REDIRECTS = 5;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+/** By these a target of an earlier redirect says that its time is over; S3 says 400 of a token that has expired. */
+const REFUSALS: readonly number[] = [...REDIRECTS, 400, 401, 403, 404, 410];
 
 /**
  * The answer to `request`, whatever its status, after following redirects. The caller closes it.
@@ -31,17 +40,49 @@ const MAX_REDIRECTS = 5;
  * refused (https to http, more than five, a POST). @throws the reason of a signal.
  */
 export async function exchange(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
+  const known = options.redirects?.find(request.url, Date.now());
+  const direct = known === undefined ? undefined : await askDirectly(options, request, known);
+  if (direct !== undefined) return direct;
   let url = request.url;
-  let authorization = request.authorization;
+  let carriesLogin = true;
+  let usableUntilMs = Infinity;
   for (let redirects = 0;; redirects++) {
-    const response = await send(options, { ...request, url, authorization });
-    if (![301, 302, 303, 307, 308].includes(response.status)) return response;
+    const response = await send(options, { ...request, url, ...(carriesLogin ? {} : { authorization: undefined }) });
+    if (!REDIRECTS.includes(response.status)) {
+      // A target that does not serve is not worth going to directly.
+      if (url.href !== request.url.href && response.status < 300) {
+        options.redirects?.remember(request.url, { url, carriesLogin, untilMs: usableUntilMs }, Date.now());
+      }
+      return response;
+    }
     const location = response.headers.get("location");
     response.close();
     const next = redirectTarget(location, url, request.method, redirects);
-    if (next.origin !== request.url.origin) authorization = undefined;
+    carriesLogin &&= next.origin === request.url.origin;
+    const cacheControl = response.headers.get("cache-control");
+    usableUntilMs = Math.min(usableUntilMs, redirectUsableUntil(cacheControl, next, Date.now()));
     url = next;
   }
+}
+
+/** The answer of a target that is known from before; undefined where it refuses, so that the registry is to be asked. */
+async function askDirectly(
+  options: HttpOptions,
+  request: HttpRequest,
+  known: RememberedRedirect,
+): Promise<HttpResponse | undefined> {
+  const authorization = known.carriesLogin ? request.authorization : undefined;
+  let response: HttpResponse;
+  try {
+    response = await send(options, { ...request, url: known.url, authorization });
+  } catch (error) {
+    options.redirects?.forget(request.url);
+    throw error;
+  }
+  if (response.status >= 300 && response.status !== 429) options.redirects?.forget(request.url);
+  if (!REFUSALS.includes(response.status)) return response;
+  response.close();
+  return undefined;
 }
 
 function redirectTarget(location: string | null, from: URL, method: string, redirectsBefore: number): URL {
@@ -71,6 +112,7 @@ async function send(options: HttpOptions, request: HttpRequest): Promise<HttpRes
   const headers: Record<string, string> = { ...request.headers, "accept-encoding": "identity", "user-agent": "clip" };
   if (request.authorization !== undefined) headers["authorization"] = request.authorization;
   try {
+    life.held = await options.gates?.gate(request.url.origin).enter(life.signal);
     const response = await life.within("answer", () =>
       options.fetch(request.url, {
         method: request.method,
@@ -88,6 +130,8 @@ async function send(options: HttpOptions, request: HttpRequest): Promise<HttpRes
 
 /** The time limits and signals of one request, from its start to the end of its answer's body. */
 class RequestLife {
+  /** Gives back the place that the request has among those to its host. */
+  held: (() => void) | undefined;
   readonly #controller = new AbortController();
   readonly #timeoutMs: number;
   readonly #request: HttpRequest;
@@ -128,6 +172,7 @@ class RequestLife {
   }
 
   end(): void {
+    this.held?.();
     for (const signal of this.#request.signals) signal?.removeEventListener("abort", this.#onAbort);
   }
 }

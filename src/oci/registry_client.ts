@@ -1,11 +1,13 @@
 import { ClipError, type Logger, retry, type RetryPolicy } from "../base/mod.ts";
 import { Authenticator } from "./authenticate.ts";
 import { RegistryError } from "./errors.ts";
+import { HostGates } from "./host_gates.ts";
 import { exchange, type HttpOptions, type HttpResponse } from "./http_exchange.ts";
 import { isLoopback } from "./loopback.ts";
+import { RedirectMemory } from "./redirect_memory.ts";
 import type { DockerReference } from "./reference.ts";
 import type { SourceOptions } from "./source.ts";
-import { statusError } from "./status_error.ts";
+import { parseRetryAfter, statusError } from "./status_error.ts";
 
 /** One GET of a repository's. */
 export interface RepositoryRequest {
@@ -28,7 +30,10 @@ export class RegistryClient {
   /** `registry/repository`. */
   readonly name: string;
   readonly log: Logger;
+  /** Of pings and logins, which wait for nobody: others wait for them. */
   readonly #http: HttpOptions;
+  /** Of all other requests. */
+  readonly #contentHttp: HttpOptions & { readonly gates: HostGates };
   readonly #host: string;
   readonly #repository: string;
   readonly #scope: string;
@@ -44,6 +49,7 @@ export class RegistryClient {
     this.name = `${registry}/${repository}`;
     this.log = options.log;
     this.#http = { fetch: options.fetch ?? fetch, timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS };
+    this.#contentHttp = { ...this.#http, gates: new HostGates(), redirects: new RedirectMemory() };
     this.#host = registry === "docker.io" ? "registry-1.docker.io" : registry;
     this.#repository = repository;
     this.#scope = `repository:${repository}:pull`;
@@ -94,7 +100,7 @@ export class RegistryClient {
 
   /**
    * The answer to one request, with one of the `expected` statuses; the caller reads and closes it. Tries again only
-   * after a 401, with a renewed login. @throws {RegistryError} @throws the reason of a signal.
+   * after a refusal, with a renewed login. @throws {RegistryError} @throws the reason of a signal.
    */
   async open(request: RepositoryRequest): Promise<HttpResponse> {
     const origin = `${await this.#findScheme()}//${this.#host}`;
@@ -104,12 +110,31 @@ export class RegistryClient {
       const response = await this.#send(url, request, authorization);
       if (request.expected.includes(response.status)) return response;
       try {
-        if (response.status !== 401 || response.origin !== url.origin || loggedIn) throw await statusError(response);
-        authorization = await this.#logIn(response, authorization, url);
+        this.#heedRetryAfter(response);
+        const renewed = response.origin !== url.origin || loggedIn
+          ? undefined
+          : await this.#renewLogin(response, authorization, url);
+        if (renewed === undefined) throw await statusError(response);
+        authorization = renewed;
       } finally {
         response.close();
       }
     }
+  }
+
+  /** Keeps everything back from a host that asks for it. */
+  #heedRetryAfter({ status, headers, origin }: HttpResponse): void {
+    if (status !== 429 && status !== 503) return;
+    const delayMs = parseRetryAfter(headers.get("retry-after"), Date.now());
+    if (delayMs !== undefined) this.#contentHttp.gates.gate(origin).pause(delayMs);
+  }
+
+  /** What to try again with after `refusal`; undefined where a login is not what is missing. */
+  async #renewLogin(refusal: HttpResponse, refused: string | undefined, url: URL): Promise<string | undefined> {
+    if (refusal.status === 401) return await this.#logIn(refusal, refused, url);
+    // So some registries (ECR) refuse a login that has come to its end.
+    if (refusal.status === 403 && refused !== undefined) return await this.#authenticator.replace(this.#scope, refused);
+    return undefined;
   }
 
   /** A login to try again with; where the refusal itself does not say how, the registry's ping must. */
@@ -126,7 +151,7 @@ export class RegistryClient {
   #send(url: URL, request: RepositoryRequest, authorization: string | undefined): Promise<HttpResponse> {
     const signals = [this.#closer.signal, request.signal];
     this.log.debug("request", { url: url.href, range: request.headers["range"] });
-    return exchange(this.#http, { method: "GET", url, headers: request.headers, authorization, signals });
+    return exchange(this.#contentHttp, { method: "GET", url, headers: request.headers, authorization, signals });
   }
 
   #ping(base: URL, http: HttpOptions): Promise<HttpResponse> {

@@ -4,8 +4,12 @@ import { fieldOf, type JsonPlace, parseJsonObject, wrong } from "./json_fields.t
 export interface Token {
   /** The value of an Authorization header. */
   readonly header: string;
-  /** From when on it is to be renewed before it is used, in milliseconds since 1970. */
+  /** From when on it is to be renewed, in milliseconds since 1970. It may be used meanwhile. */
   readonly renewAtMs: number;
+  /** From when on it is not to be used, in milliseconds since 1970: before its end, for a request takes its time. */
+  readonly unusableAtMs: number;
+  /** In milliseconds since 1970. */
+  readonly obtainedAtMs: number;
 }
 
 /** What a token lives where the server does not say. Source: distribution/docs/spec/auth/token.md. */
@@ -14,7 +18,7 @@ const MAX_MARGIN_MS = 30_000;
 
 /**
  * The token in a token server's answer, received at `nowMs`. It is to be renewed a quarter of its life, or 30 s, before
- * it ends: a request that starts before must also be answered before.
+ * it ends, and is not used in the last third of that: a request that starts before the end must also be answered before.
  * `issued_at` shortens the life only where it makes sense by this machine's clock, which may be wrong.
  * @throws {CorruptError} without the answer's text.
  */
@@ -36,10 +40,21 @@ export function parseTokenAnswer(
   const ageMs = typeof issuedAt === "string" ? nowMs - Date.parse(issuedAt) : 0;
   const usedMs = ageMs > 0 && ageMs < lifetimeMs / 2 ? ageMs : 0;
   const marginMs = Math.min(lifetimeMs / 4, MAX_MARGIN_MS);
-  return { header: `Bearer ${token}`, renewAtMs: nowMs + lifetimeMs - usedMs - marginMs };
+  const endMs = nowMs + lifetimeMs - usedMs;
+  return {
+    header: `Bearer ${token}`,
+    renewAtMs: endMs - marginMs,
+    unusableAtMs: endMs - marginMs / 3,
+    obtainedAtMs: nowMs,
+  };
 }
 
-/** Whether `token` may be sent as it is. */
+/** A login that says nothing of its end. */
+export function lastingToken(header: string, nowMs: number): Token {
+  return { header, renewAtMs: Infinity, unusableAtMs: Infinity, obtainedAtMs: nowMs };
+}
+
+/** Whether `token` may be sent. */
 export function isTokenUsable(token: Token, nowMs: number): boolean {
-  return nowMs < token.renewAtMs;
+  return nowMs < token.unusableAtMs;
 }

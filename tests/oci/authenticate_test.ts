@@ -87,17 +87,82 @@ Deno.test("a token that the registry no longer accepts is renewed, once a reques
     assert.equal(server.seen.length, 3);
   }));
 
-Deno.test("a token is renewed before it ends", () =>
-  withTokens(async (setup) => {
-    setup.extra = { expires_in: 0.2 };
-    await setup.blob.readRange(RANGE);
-    await setup.blob.readRange(RANGE);
-    assert.equal(setup.server.seen.length, 1);
-    await new Promise((resolve) => setTimeout(resolve, 170));
-    await setup.blob.readRange(RANGE);
-    assert.equal(setup.server.seen.length, 2);
-    assert.equal(setup.registry.seen.filter(({ authorization }) => authorization === null).length, 1);
-  }));
+/** Runs `test` with a clock that it can set forward. */
+async function withClock(test: (pass: (ms: number) => void) => Promise<void>): Promise<void> {
+  const real = Date.now;
+  let aheadMs = 0;
+  Date.now = () => real() + aheadMs;
+  try {
+    await test((ms) => aheadMs += ms);
+  } finally {
+    Date.now = real;
+  }
+}
+
+/** Waits for what goes on besides the reads. */
+async function settle(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition() && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert(condition());
+}
+
+Deno.test("a token near its end is renewed once, while reads go on with it; one too near is renewed first", () =>
+  withClock((pass) =>
+    withTokens(async ({ registry, server, valid, blob }) => {
+      await blob.readRange(RANGE);
+      await blob.readRange(RANGE);
+      assert.equal(server.seen.length, 1);
+      const answer = server.handler!;
+      const held = Promise.withResolvers<void>();
+      server.handler = async (request, url) => {
+        await held.promise;
+        return await answer(request, url)!;
+      };
+      // Of 60 s, 15 are left at first.
+      pass(46_000);
+      await Promise.all([blob.readRange(RANGE), blob.readRange(RANGE)]);
+      held.resolve();
+      await settle(() => valid.size === 2);
+      await blob.readRange(RANGE);
+      await settle(() => registry.seen.at(-1)!.authorization === [...valid][1]);
+      assert.equal(server.seen.length, 2);
+      pass(56_000);
+      valid.clear();
+      await blob.readRange(RANGE);
+      assert.equal(server.seen.length, 3);
+      // Nothing was refused but the first request, which knew no token.
+      assert.equal(registry.seen.filter(({ authorization }) => authorization === null).length, 1);
+      assert.equal(registry.seen.length, 7);
+    })
+  ));
+
+Deno.test("a token server that is down does not matter before the token ends, and is not asked at each read", () =>
+  withClock((pass) =>
+    withTokens(async ({ server, blob }) => {
+      await blob.readRange(RANGE);
+      server.handler = () => new Response("", { status: 503 });
+      pass(46_000);
+      await blob.readRange(RANGE);
+      await settle(() => server.seen.length === 2);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      for (let reads = 0; reads < 5; reads++) await blob.readRange(RANGE);
+      assert.equal(server.seen.length, 2);
+    })
+  ));
+
+Deno.test("a 403 to a login that has got old leads to a new one, to a new login it is an answer", () =>
+  withClock((pass) =>
+    withTokens(async ({ registry, server, valid, blob }) => {
+      await blob.readRange(RANGE);
+      registry.handler = (request) =>
+        valid.has(request.headers.get("authorization") ?? "") ? undefined : new Response("", { status: 403 });
+      valid.clear();
+      await failure(() => blob.readRange(RANGE), "denied");
+      assert.equal(server.seen.length, 1);
+      pass(31_000);
+      assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+      assert.equal(server.seen.length, 2);
+    })
+  ));
 
 Deno.test("user and password go to the token server, and nowhere else", () =>
   withTokens(async ({ registry, server, blob, options }) => {
@@ -295,7 +360,8 @@ Deno.test("a token's life: as stated, by the clock only where that makes sense, 
   const renewAfterMs = (answer: unknown) => {
     const bytes = new TextEncoder().encode(JSON.stringify(answer));
     const token = parseTokenAnswer(bytes, { source: "test", nowMs });
-    assert(isTokenUsable(token, nowMs) && !isTokenUsable(token, token.renewAtMs));
+    assert(isTokenUsable(token, token.renewAtMs) && !isTokenUsable(token, token.unusableAtMs));
+    assert(token.renewAtMs < token.unusableAtMs && token.obtainedAtMs === nowMs);
     return token.renewAtMs - nowMs;
   };
   assert.equal(renewAfterMs({ token: "x" }), 45_000);
