@@ -89,7 +89,7 @@ class DiskLayerCache implements LayerCache {
   }
 
   admit(_span: number): boolean {
-    return this.#data !== CLOSED;
+    return this.#data.descriptor >= 0;
   }
 
   note(span: number): void {
