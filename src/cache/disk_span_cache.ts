@@ -89,7 +89,7 @@ class DiskLayerCache implements LayerCache {
   }
 
   admit(_span: number): boolean {
-    return this.#data.descriptor >= 0;
+    return this.#data.isOpen;
   }
 
   note(span: number): void {

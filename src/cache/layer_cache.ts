@@ -32,7 +32,7 @@ export interface LayerCache {
   /** Keeps a span: first its bytes, then the note that it is present. @throws {ClipError} `io` when it cannot. */
   write(span: number, plainOffset: number, bytes: Uint8Array): void;
   /**
-   * Makes room for a span that the caller is going to write to the file at `dataPath` itself, at its own offset, maybe
+   * Makes room for a span that the caller is going to write to the file at `openPath` itself, at its own offset, maybe
    * in another thread: inflating threads write what they made. False where it cannot be kept. Never throws.
    */
   admit(span: number): boolean;

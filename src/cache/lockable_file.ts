@@ -87,6 +87,11 @@ export class LockableFile {
     throw new Error(`${path} is not a file`);
   }
 
+  /** False once it is closed. */
+  get isOpen(): boolean {
+    return this.descriptor !== CLOSED;
+  }
+
   /** Its length. @throws {Error} as the system says it. */
   sizeBytes(): number {
     return fstatSync(this.descriptor).size;
