@@ -17,7 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "mount",
-    summary: "Show an indexed image's root file system in a directory.",
+    summary: "Show an image's root file system in a directory.",
     load: async () => (await import("./commands/mount.ts")).mount,
   },
   {

@@ -4,6 +4,7 @@ import { formatImageReference, parseImageReference } from "../oci/mod.ts";
 import type { MountChoices } from "./commands/mount.ts";
 import type { CommandContext } from "./io.ts";
 import { defaultCacheDir } from "./open_content.ts";
+import type { FoundArchive } from "./find_archive.ts";
 
 /** A mount that is not there by then will not come. */
 const START_TIMEOUT_MS = 60_000;
@@ -12,18 +13,23 @@ const START_TIMEOUT_MS = 60_000;
  * Starts `clip mount` in a process of its own, in a session of its own, and returns once that mount answers.
  * @throws {ClipError} with what the process said, when it ends before that.
  */
-export async function startDaemon(options: MountChoices, { io, logging }: CommandContext): Promise<void> {
+export async function startDaemon(
+  options: MountChoices,
+  { path, source }: FoundArchive,
+  { io, logging }: CommandContext,
+): Promise<void> {
   const directory = resolve(options.directory);
   const cacheDir = resolve(options.content.cacheDir ?? defaultCacheDir(io));
   const logFile = resolve(logging.logFile ?? await defaultLogFile(cacheDir, directory));
   const [program, ...selfArgs] = selfCommand();
-  const args = [...selfArgs, "mount", resolve(options.file), directory, "--detached-child"];
+  const args = [...selfArgs, "mount", resolve(path), directory, "--detached-child", "--shown-as", options.file];
   args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
   if (logging.logJson) args.push("--log-json");
   if (options.mounting.allowOther) args.push("--allow-other");
   if (options.content.noCheckpoints) args.push("--no-checkpoints");
   args.push("--inflate", options.content.inflate);
-  if (options.content.source !== undefined) args.push("--source", absoluteSource(options.content.source));
+  if (source !== undefined) args.push("--source", absoluteSource(source));
+  if (options.content.offline) args.push("--offline");
   if (options.registry.plainHttp) args.push("--plain-http");
   // Its folder is the root, so that it keeps no other file system busy.
   const child = new Deno.Command(program!, { args, cwd: "/", stdin: "null", stdout: "piped", stderr: "piped" }).spawn();

@@ -19,6 +19,7 @@ export interface ContentChoices {
   readonly noCheckpoints: boolean;
   readonly inflate: InflateName;
   readonly source: string | undefined;
+  readonly offline: boolean;
   readonly plainHttp: boolean;
 }
 
@@ -45,6 +46,7 @@ export function openContent(
   const content = new Content({
     archive,
     blob: async (layer) => {
+      if (choices.offline) throw new ClipError("io", "it is in no cache, and --offline forbids fetching it");
       const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
       return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
     },

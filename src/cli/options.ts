@@ -100,4 +100,10 @@ export const contentOptions = object("Reading", {
   ),
   inflate: inflateOption,
   source: sourceOption,
+  offline: withDefault(
+    flag("--offline", {
+      description: message`Never ask a registry for anything: what is not in a cache fails.`,
+    }),
+    false,
+  ),
 });

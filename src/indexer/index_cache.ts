@@ -11,13 +11,12 @@ import { codecForLayer } from "../codec/mod.ts";
 import type { LayerDescriptor } from "../oci/mod.ts";
 import { decodeLayerIndex, LAYER_INDEX_VERSION, type LayerIndexKey, SCAN_REVISION } from "./layer_index.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import { trimFolder } from "./trim_folder.ts";
 
 /** What the names of the cache's files end in. */
 const SUFFIX = ".clipl";
 /** Longest file that is read: a layer index is 12 bytes an entry or so. */
 const MAX_FILE_BYTES = 1024 ** 3;
-/** A temporary file of this age belongs to a writer that was killed. */
-const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 
 /**
  * What scans of layers have found, in a folder, one file a layer and set of options, for all processes of the machine.
@@ -77,7 +76,7 @@ export class IndexCache {
     try {
       await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await writeFileAtomically(path, [index]);
-      await this.#removeOldest(path);
+      await trimFolder(this.#folder, { suffixes: [SUFFIX], maxBytes: this.#maxBytes, kept: path });
     } catch (error) {
       this.#log.warn(`cannot keep what was learnt of layer ${layer.digest}: ${messageOf(error)}`);
     }
@@ -107,33 +106,6 @@ export class IndexCache {
         this.#log.warn(`cannot read what is kept of a layer: ${path}: ${messageOf(error)}`);
       }
       return undefined;
-    }
-  }
-
-  /** Files used longest ago, until the rest is small enough; `kept`, just written, is never one of them. */
-  async #removeOldest(kept: string): Promise<void> {
-    const files: { path: string; sizeBytes: number; usedMs: number }[] = [];
-    let allBytes = 0;
-    for await (const { name, isFile } of Deno.readDir(this.#folder)) {
-      const temporary = name.startsWith(".") && name.endsWith(".tmp");
-      if (!isFile || !(temporary || name.endsWith(SUFFIX))) continue;
-      const path = `${this.#folder}/${name}`;
-      // Another process may have removed it.
-      const stat = await Deno.stat(path).catch(() => undefined);
-      if (stat === undefined) continue;
-      const usedMs = stat.mtime?.getTime() ?? 0;
-      if (temporary) {
-        if (Date.now() - usedMs > ABANDONED_AFTER_MS) await Deno.remove(path).catch(() => {});
-        continue;
-      }
-      allBytes += stat.size;
-      if (path !== kept) files.push({ path, sizeBytes: stat.size, usedMs });
-    }
-    files.sort((a, b) => a.usedMs - b.usedMs);
-    for (const { path, sizeBytes } of files) {
-      if (allBytes <= this.#maxBytes) return;
-      await Deno.remove(path).catch(() => {});
-      allBytes -= sizeBytes;
     }
   }
 }

@@ -1,4 +1,5 @@
 /** An image's layers, read once, become an archive. */
+export { ImageArchives, type KnownImage } from "./image_archives.ts";
 export { IndexCache, layerIndexKey } from "./index_cache.ts";
 export { indexImage, type IndexImageOptions, type IndexResult } from "./index_image.ts";
 export { decodeLayerIndex, encodeLayerIndex, type LayerIndex, type LayerIndexKey } from "./layer_index.ts";

@@ -48,6 +48,7 @@ export async function resolveDockerArchive(
       reference,
       pinnedReference,
       platform,
+      rootDigest: sha256(manifestBytes),
       manifestDigest: sha256(manifestBytes),
       manifestMediaType: "application/json",
       manifestBytes,

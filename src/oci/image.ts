@@ -13,6 +13,8 @@ export interface Image {
    * it has paths. What an archive stores so that the layers can be found again.
    */
   readonly pinnedReference: ImageReference;
+  /** Of the manifest or the index that `reference` named; that of the manifest where there was no index between. */
+  readonly rootDigest: Digest;
   /** As the config says. */
   readonly platform: Platform;
   /** In a docker archive, of its `manifest.json`. */

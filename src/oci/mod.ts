@@ -16,6 +16,8 @@ export {
   type ImageReference,
   type LayoutReference,
   parseImageReference,
+  withAbsolutePath,
 } from "./reference.ts";
+export { resolveDigest } from "./resolve_digest.ts";
 export { resolveImage } from "./resolve_image.ts";
 export { type BlobStore, type SourceOptions } from "./source.ts";

@@ -1,4 +1,4 @@
-import { ClipError, type Logger, verifyDigest } from "../base/mod.ts";
+import { ClipError, type Digest, type Logger, verifyDigest } from "../base/mod.ts";
 import { checkPlatform, platformSuits } from "./check_platform.ts";
 import { choosePlatform, isImageEntry } from "./choose_platform.ts";
 import { resolveDockerArchive } from "./docker_archive.ts";
@@ -47,6 +47,7 @@ class ImageSearch {
   readonly #name: string;
   readonly #seen = new Set<string>();
   readonly #offered = new Set<string>();
+  #rootDigest: Digest | undefined;
 
   constructor(
     source: ImageSource,
@@ -62,6 +63,7 @@ class ImageSearch {
 
   async run(): Promise<Image> {
     const root = await this.#source.root();
+    this.#rootDigest = root.digest;
     const image = await this.#visit(root, { depth: 1, picked: "directly" });
     if (image !== undefined) return image;
     const offered = [...this.#offered].slice(0, 50).join(", ");
@@ -135,6 +137,7 @@ class ImageSearch {
     return {
       reference: this.#reference,
       pinnedReference: this.#source.pinned(digest),
+      rootDigest: this.#rootDigest ?? digest,
       platform: platform ?? this.#wanted,
       manifestDigest: digest,
       manifestMediaType: manifest.mediaType,

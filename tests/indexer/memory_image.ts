@@ -122,6 +122,7 @@ export function memoryImage(
       reference,
       pinnedReference: reference,
       platform: { os: "linux", architecture: "amd64" },
+      rootDigest: sha256(manifestBytes),
       manifestDigest: sha256(manifestBytes),
       manifestMediaType,
       manifestBytes,

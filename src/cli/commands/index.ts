@@ -1,47 +1,23 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { map, optional, withDefault } from "@optique/core/modifiers";
+import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
-import {
-  ClipError,
-  formatBytes,
-  formatDuration,
-  KIB,
-  messageOf,
-  MIB,
-  parseSize,
-  writeFileAtomically,
-} from "../../base/mod.ts";
-import { STRATEGY_NAMES } from "../../codec/mod.ts";
-import { indexImage, type IndexResult } from "../../indexer/mod.ts";
+import { integer, string } from "@optique/core/valueparser";
+import { ClipError, formatBytes, formatDuration, messageOf, writeFileAtomically } from "../../base/mod.ts";
+import type { IndexResult } from "../../indexer/mod.ts";
 import {
   formatImageReference,
   formatPlatform,
   type Image,
   type ImageReference,
-  machinePlatform,
   parseImageReference,
-  parsePlatform,
   resolveImage,
 } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
-import { indexCacheOptions, openIndexCache } from "../index_cache_options.ts";
-import { inflateOption, registryOptions, requiredArgument, valueOf } from "../options.ts";
-import { createProgress, PROGRESS_MODES } from "../progress.ts";
-
-/** Spacing of checkpoints in MiB that suits a use. */
-const USE_CASES = { "balanced": 2, "fast-index": 8, "fast-read": 1 } as const;
-const DEFAULT_FILE_CHECKPOINT_BYTES = 512 * KIB;
-/** A span is as long as the spacing, and a reader holds one in memory. */
-const MAX_SPACING_MIB = 64;
-
-const fileCheckpoints = valueOf<number | null>(
-  "SIZE|off",
-  null,
-  (text) => text === "off" ? null : parseSize(text),
-  (value) => value === null ? "off" : String(value),
-);
+import { indexCacheOptions } from "../index_cache_options.ts";
+import { indexWithProgress } from "../index_with_progress.ts";
+import { indexingOptions } from "../indexing_options.ts";
+import { inflateOption, registryOptions, requiredArgument } from "../options.ts";
 
 /** `clip index` */
 export const index = defineCommand({
@@ -59,84 +35,33 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
   ],
   parser: object({
     image: requiredArgument("IMAGE", message`What to index.`),
-    indexing: object("Indexing", {
+    scope: object("What and where", {
       output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
         description: message`Where to write; default the image's name, its tag and .clip.`,
       })),
-      useCase: withDefault(
-        option("--use-case", choice(Object.keys(USE_CASES) as (keyof typeof USE_CASES)[], { metavar: "NAME" }), {
-          description: message`Spacing of checkpoints by purpose: 2, 8 or 1 MiB; default balanced.`,
-        }),
-        "balanced" as const,
-      ),
-      checkpointMib: optional(option("--checkpoint-mib", integer({ metavar: "N", min: 1, max: MAX_SPACING_MIB }), {
-        description: message`Spacing of checkpoints in MiB of plain data; overrides --use-case.`,
-      })),
-      checkpoints: optional(option("--checkpoints", choice(STRATEGY_NAMES, { metavar: "STRATEGY" }), {
-        description: message`How places to start at are chosen; default exact (file with --inflate pako).`,
-      })),
-      fileCheckpoints: withDefault(
-        option("--file-checkpoints", fileCheckpoints, {
-          description: message`A checkpoint before each file of at least this size; default 512KiB.`,
-        }),
-        DEFAULT_FILE_CHECKPOINT_BYTES,
-      ),
-      platform: map(
-        optional(option("--platform", string({ metavar: "OS/ARCH[/VARIANT]" }), {
-          description: message`Which image of an index; default this machine's.`,
-        })),
-        (text) => text === undefined ? machinePlatform() : parsePlatform(text),
-      ),
       layers: optional(option("--layers", integer({ metavar: "K", min: 1 }), {
         description: message`Index the lowest K layers alone, to be mounted below further ones; default all.`,
       })),
       inflate: inflateOption,
-      jobs: withDefault(
-        option("-j", "--jobs", integer({ metavar: "N", min: 1, max: 256 }), {
-          description: message`Layers read at once; default the number of processors.`,
-        }),
-        navigator.hardwareConcurrency,
-      ),
-      progress: withDefault(
-        option("--progress", choice(PROGRESS_MODES, { metavar: "MODE" }), {
-          description:
-            message`How progress is shown on standard error; default auto: bars on a terminal, else plain lines.`,
-        }),
-        "auto" as const,
-      ),
     }),
+    indexing: indexingOptions,
     reuse: indexCacheOptions,
     registry: registryOptions,
   }),
-  async run({ image: text, indexing, reuse, registry }, { io, log }) {
+  async run({ image: text, scope, indexing, reuse, registry }, { io, log }) {
     const started = performance.now();
     const reference = parseImageReference(text);
-    const output = indexing.output ?? defaultOutput(reference);
+    const output = scope.output ?? defaultOutput(reference);
     await checkFolder(output);
-    const cache = openIndexCache(reuse, { io, log });
     const { plainHttp } = registry;
-    const source = { log, signal: io.signal, plainHttp };
-    const { image, blobs } = await resolveImage(reference, { ...source, platform: indexing.platform });
-    const progress = createProgress(indexing.progress, io);
+    const source = { log, signal: io.signal, plainHttp, platform: indexing.platform };
+    const { image, blobs } = await resolveImage(reference, source);
     try {
-      const result = await indexImage(image, blobs, {
-        strategy: indexing.checkpoints ?? (indexing.inflate === "kernel" ? "exact" : "file"),
-        inflate: indexing.inflate,
-        spacingBytes: (indexing.checkpointMib ?? USE_CASES[indexing.useCase]) * MIB,
-        fileCheckpointBytes: indexing.fileCheckpoints,
-        jobs: indexing.jobs,
-        layerCount: indexing.layers,
-        cache,
-        log,
-        signal: io.signal,
-        onProgress: progress.onProgress,
-      });
-      progress.end();
-      io.signal.throwIfAborted();
+      const { inflate, layers: layerCount } = scope;
+      const result = await indexWithProgress(image, blobs, { indexing, reuse, inflate, layerCount }, { io, log });
       await writeFileAtomically(output, result.archive);
       io.out(`${summary(output, image, result, performance.now() - started)}\n`);
     } finally {
-      progress.end();
       blobs.close();
     }
   },

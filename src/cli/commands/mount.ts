@@ -1,27 +1,35 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { withDefault } from "@optique/core/modifiers";
-import { flag } from "@optique/core/primitives";
-import type { InflateName } from "../../codec/mod.ts";
+import { optional, withDefault } from "@optique/core/modifiers";
+import { flag, option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { ClipError } from "../../base/mod.ts";
 import { mountArchive } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
 import type { CommandContext } from "../io.ts";
-import { openArchiveFile, openContent } from "../open_content.ts";
+import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_options.ts";
+import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
+import { type ContentChoices, openContent } from "../open_content.ts";
+import { findArchive, type FoundArchive } from "../find_archive.ts";
 import { contentOptions, registryOptions, requiredArgument } from "../options.ts";
 
 /** `clip mount` */
 export const mount = defineCommand({
-  summary: "Show an indexed image's root file system in a directory.",
-  description: message`The files are there at once; what is read of them is fetched, checked and kept. Serves until \
+  summary: "Show an image's root file system in a directory.",
+  description:
+    message`IMAGE is a reference as clip index takes it: what the name means is asked of its registry, and the image is \
+indexed unless its archive is in the cache folder. A file that exists is an archive, and so is every name that ends in \
+.clip or begins with /, ./ or ../. The files are there at once; what is read of them is fetched, checked and kept. Serves until \
 Ctrl-C, SIGTERM or \`clip unmount\`. Needs /dev/fuse, and fusermount3 for users other than root. A mount on DIR whose \
 server was killed is replaced.`,
   examples: [
     "clip mount ubuntu.clip /mnt",
+    "clip mount ubuntu:24.04 /mnt",
     "clip mount --daemon ubuntu.clip /mnt && ls /mnt && clip unmount /mnt",
   ],
   parser: object({
-    file: requiredArgument("FILE.clip", message`What clip index wrote.`),
+    file: requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`),
     directory: requiredArgument("DIR", message`An existing directory.`),
     mounting: object("Mounting", {
       daemon: withDefault(
@@ -33,13 +41,18 @@ server was killed is replaced.`,
         false,
       ),
       detach: withDefault(flag("--detached-child", { hidden: true }), false),
+      shownAs: optional(option("--shown-as", string({ metavar: "NAME" }), { hidden: true })),
     }),
     content: contentOptions,
+    indexing: indexingOptions,
+    reuse: indexCacheOptions,
     registry: registryOptions,
   }),
   async run(options, context) {
-    if (options.mounting.daemon) await startDaemon(options, context);
-    else await serveMount(options, context);
+    if (options.mounting.detach) (await import("../../fuse/mod.ts")).libc().setsid();
+    const found = await find(options, context);
+    if (options.mounting.daemon) await startDaemon(options, found, context);
+    else await serveMount(found, options, context);
   },
 });
 
@@ -47,21 +60,34 @@ server was killed is replaced.`,
 export interface MountChoices {
   readonly file: string;
   readonly directory: string;
-  readonly mounting: { readonly allowOther: boolean; readonly detach: boolean };
-  readonly content: {
-    readonly cacheDir: string | undefined;
-    readonly noCheckpoints: boolean;
-    readonly inflate: InflateName;
-    readonly source: string | undefined;
-  };
+  readonly mounting: { readonly allowOther: boolean; readonly detach: boolean; readonly shownAs: string | undefined };
+  readonly content: Omit<ContentChoices, "plainHttp">;
+  readonly indexing: IndexingChoices;
+  readonly reuse: IndexCacheChoices;
   readonly registry: { readonly plainHttp: boolean };
 }
 
-async function serveMount(options: MountChoices, context: CommandContext): Promise<void> {
+/** The archive to mount, and where its layers are. An image is indexed only where there is a directory for it. */
+async function find(options: MountChoices, context: CommandContext): Promise<FoundArchive> {
+  const { file, directory, content, registry, indexing, reuse } = options;
+  const { inflate, cacheDir, offline } = content;
+  await checkDirectory(directory);
+  const found = await findArchive(file, { indexing, reuse, inflate, cacheDir, offline, ...registry }, context);
+  return { ...found, source: content.source ?? found.source };
+}
+
+/** Only what can be no mountpoint is refused; a dead mount, which cannot even be looked at, is one. */
+async function checkDirectory(directory: string): Promise<void> {
+  const stat = await Deno.stat(directory).catch((error) => error);
+  if (stat instanceof Deno.errors.NotFound) throw new ClipError("not_found", `${directory} does not exist`);
+  if (!(stat instanceof Error) && !stat.isDirectory) throw new ClipError("io", `${directory}: it is not a directory`);
+}
+
+async function serveMount(found: FoundArchive, options: MountChoices, context: CommandContext): Promise<void> {
   const { io, log, writeLog, logging } = context;
-  if (options.mounting.detach) (await import("../../fuse/mod.ts")).libc().setsid();
-  const archive = await openArchiveFile(options.file, context);
-  const { content, close } = openContent(archive, { ...options.content, ...options.registry }, { io, log });
+  const { source } = found;
+  const archive = await found.open();
+  const { content, close } = openContent(archive, { ...options.content, source, ...options.registry }, { io, log });
   try {
     const mounted = await mountArchive(content, options.directory, {
       ...(options.mounting.allowOther ? { allowOther: true } : {}),
@@ -69,7 +95,7 @@ async function serveMount(options: MountChoices, context: CommandContext): Promi
       logJson: logging.logJson,
       writeLog,
     });
-    io.out(`mounted ${options.file} on ${mounted.mountpoint}\n`);
+    io.out(`mounted ${options.mounting.shownAs ?? options.file} on ${mounted.mountpoint}\n`);
     const onAbort = () => mounted.unmount().catch((error) => log.error(String(error)));
     if (io.signal.aborted) onAbort();
     io.signal.addEventListener("abort", onAbort, { once: true });
