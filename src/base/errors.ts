@@ -1,17 +1,21 @@
 /** What kind of failure an error is; decides the exit status, the errno, and whether a retry can help. */
-export type ErrorCode =
-  | "usage" // the command line is wrong
-  | "not_found" // a named image, file, tag or path does not exist
-  | "corrupt" // untrusted bytes break their format
-  | "digest_mismatch" // bytes are well-formed but not the ones that were promised
-  | "unsupported" // valid, but outside what clip handles
-  | "limit" // valid, but larger than a stated bound
-  | "denied" // authentication or permission
-  | "registry" // a registry answered with an error
-  | "network" // no answer, or a broken one
-  | "io" // the local machine: files, devices, mounts
-  | "aborted" // stopped on request
-  | "internal"; // a bug in clip
+export const ERROR_CODES = [
+  "usage", // the command line is wrong
+  "not_found", // a named image, file, tag or path does not exist
+  "corrupt", // untrusted bytes break their format
+  "digest_mismatch", // bytes are well-formed but not the ones that were promised
+  "unsupported", // valid, but outside what clip handles
+  "limit", // valid, but larger than a stated bound
+  "denied", // authentication or permission
+  "registry", // a registry answered with an error
+  "network", // no answer, or a broken one
+  "io", // the local machine: files, devices, mounts
+  "aborted", // stopped on request
+  "internal", // a bug in clip
+] as const;
+
+/** One of {@linkcode ERROR_CODES}. */
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** Options common to all of clip's errors. */
 export interface ClipErrorOptions extends ErrorOptions {

@@ -15,6 +15,8 @@ export interface ObservedRead {
   readonly offset: number;
   /** As asked for, cut at the file's end. */
   readonly lengthBytes: number;
+  /** The process that asked, where it is known. */
+  readonly pid?: number;
   /** The slowest tier it had to go to. */
   readonly tier: Tier;
   /** From the request to the answer. */

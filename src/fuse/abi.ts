@@ -70,6 +70,12 @@ export const Opcode = {
   STATX: 52,
 } as const;
 
+/** The name of an operation in lower case, `read`; `opcode_99` for one not in the table. */
+export function operationName(opcode: number): string {
+  for (const [name, value] of Object.entries(Opcode)) if (value === opcode) return name.toLowerCase();
+  return `opcode_${opcode}`;
+}
+
 /** Flags of INIT, bits 0 to 31 (`flags`). */
 export const InitFlag = {
   ASYNC_READ: 1 << 0,

@@ -32,6 +32,18 @@ export interface DeferredRead {
   readonly offset: number;
   /** As asked; the file may end before. Never more than fits in a reply. */
   readonly lengthBytes: number;
+  /** The process that asks; 0 where it has no number in this process's namespace. */
+  readonly pid: number;
+}
+
+/** Told of requests as they are carried out, by the thread that does so: must neither throw, nor wait, nor allocate. */
+export interface ServerObserver {
+  /** A request was carried out, or handed over; the errno of the reply, 0 where there is none. */
+  onRequest(opcode: number, errno: number): void;
+  /** A READ was answered at once, with `bytes` of the file. */
+  onRead(inode: number, offset: number, bytes: number, pid: number, durationMicroseconds: number): void;
+  /** Microseconds of a clock that is never set. */
+  now(): number;
 }
 
 /** Settings of a FUSE server, all decided. */
@@ -47,6 +59,7 @@ export interface ServerSettings {
   readonly onDeferred: (read: DeferredRead) => void;
   readonly onInterrupt: (uniqueLow: number, uniqueHigh: number) => void;
   readonly onInit: (negotiated: Negotiated) => void;
+  readonly observer: ServerObserver | undefined;
 }
 
 /** Where the body of a reply starts in its buffer. */

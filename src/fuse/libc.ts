@@ -13,6 +13,7 @@ const SYMBOLS = {
   flock: { parameters: ["i32", "i32"], result: "i32" },
   pipe: { parameters: ["buffer"], result: "i32" },
   setsid: { parameters: [], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   sysconf: { parameters: ["i32"], result: "i64" },
   mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
   umount2: { parameters: ["buffer", "i32"], result: "i32" },
@@ -29,6 +30,7 @@ export const LockOperation = { LOCK_SH: 1, LOCK_EX: 2, LOCK_NB: 4, LOCK_UN: 8 } 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const SC_PAGESIZE = 30;
+const CLOCK_MONOTONIC = 1;
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 
@@ -44,6 +46,8 @@ export class Libc {
   readonly #readVector = new IoVector();
   readonly #writeVector = new IoVector();
   readonly #preadVector = new IoVector();
+  /** struct timespec: seconds and nanoseconds, of which the upper halves stay 0. */
+  readonly #time = new Uint32Array(4);
 
   /** Opens the library: glibc, or else musl. @throws {ClipError} of code `unsupported` where there is neither. */
   constructor() {
@@ -116,6 +120,12 @@ export class Libc {
   /** setsid(2): the new session's number. */
   setsid(): number {
     return this.#checked(this.#symbols.setsid());
+  }
+
+  /** Microseconds of the clock that is never set, the same for all threads; half as costly as `performance.now()`. */
+  now(): number {
+    this.#symbols.clock_gettime(CLOCK_MONOTONIC, this.#time);
+    return this.#time[0]! * 1e6 + this.#time[2]! / 1000;
   }
 
   /** Bytes in a page of memory: 4 KiB, or 16 or 64 KiB on some arm64 machines. */

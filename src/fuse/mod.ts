@@ -1,7 +1,8 @@
 /** The kernel's FUSE protocol: mounting, the loop that serves requests, and the interface of what it serves. */
+export { operationName } from "./abi.ts";
 export { DeferredReplies, REPLY_HEADER_BYTES } from "./deferred_replies.ts";
 export { Errno, errnoName, errnoOf } from "./errno.ts";
-export type { DeferredRead, Negotiated } from "./exchange.ts";
+export type { DeferredRead, Negotiated, ServerObserver } from "./exchange.ts";
 export type { FileSystem, FileSystemStatistics, NodeAttributes } from "./file_system.ts";
 export { READ_DEFERRED } from "./file_system.ts";
 export { Libc, libc, LockOperation, OpenFlag } from "./libc.ts";

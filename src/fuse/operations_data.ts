@@ -22,10 +22,17 @@ export function read(exchange: Exchange): number {
   // No file reaches that far.
   if (offsetHigh > 0x1fffff) return 0;
   const offset = joinU64(offsetLow, offsetHigh, PLACE);
+  const { observer } = settings;
+  const started = observer === undefined ? 0 : observer.now();
   const result = fs.read(inode, offset, lengthBytes, reply, BODY);
-  if (result !== READ_DEFERRED) return result > lengthBytes ? -Errno.EIO : result;
+  const pid = requestView.getUint32(InHeader.pid, true);
+  if (result !== READ_DEFERRED) {
+    if (result > lengthBytes) return -Errno.EIO;
+    if (result >= 0) observer?.onRead(inode, offset, result, pid, observer.now() - started);
+    return result;
+  }
   const { uniqueLow, uniqueHigh } = exchange;
-  settings.onDeferred({ uniqueLow, uniqueHigh, inode, offset, lengthBytes });
+  settings.onDeferred({ uniqueLow, uniqueHigh, inode, offset, lengthBytes, pid });
   return NO_REPLY;
 }
 

@@ -23,7 +23,15 @@ import { MIB, SILENT } from "../base/mod.ts";
 import type { Logger } from "../base/mod.ts";
 import { InHeader, Opcode, OutHeader } from "./abi.ts";
 import { Errno, errnoName, errnoOf } from "./errno.ts";
-import { BODY, type DeferredRead, type Exchange, type Negotiated, NO_REPLY, SLACK_BYTES } from "./exchange.ts";
+import {
+  BODY,
+  type DeferredRead,
+  type Exchange,
+  type Negotiated,
+  NO_REPLY,
+  type ServerObserver,
+  SLACK_BYTES,
+} from "./exchange.ts";
 import type { FileSystem } from "./file_system.ts";
 import { REQUEST_BYTES } from "./operation_init.ts";
 import { OPERATIONS, UNKNOWN_OPERATION } from "./operations.ts";
@@ -58,6 +66,8 @@ export interface FuseServerOptions {
   readonly maxBackground?: number;
   /** Whether to allow idmapped mounts where the kernel does (Linux 6.12); default true. Needs default_permissions. */
   readonly idmap?: boolean;
+  /** Told of every request. Default: nobody. */
+  readonly observer?: ServerObserver;
   /** Default: nothing is logged. */
   readonly log?: Logger;
 }
@@ -70,6 +80,7 @@ export class FuseServer {
   readonly reply: Uint8Array<ArrayBuffer>;
   readonly #exchange: Exchange;
   readonly #log: Logger;
+  readonly #observer: ServerObserver | undefined;
   #failures = 0;
 
   /** Serves `fs`. All memory there will be is allocated here, and touched, so that no READ pays for page faults. */
@@ -78,6 +89,7 @@ export class FuseServer {
     this.reply = new Uint8Array(options.replyBytes ?? MIB + TOUCH_STEP_BYTES);
     for (let at = 0; at < this.reply.length; at += TOUCH_STEP_BYTES) this.reply[at] = 1;
     this.#log = options.log ?? SILENT;
+    this.#observer = options.observer;
     this.#exchange = {
       fs,
       settings: {
@@ -92,6 +104,7 @@ export class FuseServer {
         onDeferred: options.onDeferred,
         onInterrupt: options.onInterrupt,
         onInit: options.onInit ?? (() => {}),
+        observer: options.observer,
       },
       request: this.request,
       requestView: new DataView(this.request.buffer),
@@ -148,9 +161,14 @@ export class FuseServer {
         result = -errnoOf(error);
       }
     }
-    if (result === NO_REPLY || opcode === Opcode.FORGET || opcode === Opcode.BATCH_FORGET) return 0;
+    const observer = this.#observer;
+    if (result === NO_REPLY || opcode === Opcode.FORGET || opcode === Opcode.BATCH_FORGET) {
+      if (observer !== undefined) observer.onRequest(opcode, 0);
+      return 0;
+    }
     // An answer of impossible length would be refused by the kernel, and the caller left asleep.
     if (result > exchange.bodyBytes || result < -MAX_ERRNO || Number.isNaN(result)) result = -Errno.EIO;
+    if (observer !== undefined) observer.onRequest(opcode, result < 0 ? -result : 0);
     return this.#finish(result);
   }
 

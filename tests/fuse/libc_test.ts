@@ -87,3 +87,12 @@ Deno.test("a descriptor reaches another program, or does not", async () => {
 Deno.test("the size of a page", () => {
   assert.ok([4096, 16384, 65536].includes(libc().pageBytes()));
 });
+
+Deno.test("the clock goes as the system's does", async () => {
+  const outer = performance.now();
+  const inner = libc().now();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const elapsedMs = (libc().now() - inner) / 1000;
+  const mostMs = performance.now() - outer;
+  assert.ok(elapsedMs >= 4 && elapsedMs <= mostMs, `${elapsedMs} ms in ${mostMs}`);
+});

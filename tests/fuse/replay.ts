@@ -76,6 +76,7 @@ export function encodeRequest(
   view.setUint32(InHeader.unique, uniqueLow, true);
   view.setUint32(InHeader.unique + 4, uniqueHigh, true);
   view.setUint32(InHeader.nodeid, inode, true);
+  view.setUint32(InHeader.pid, 4711, true);
   bytes.set(body, InHeader.sizeBytes);
   return bytes;
 }

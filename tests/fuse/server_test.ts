@@ -118,7 +118,33 @@ Deno.test("a deferred READ gets no reply but is reported with all 64 bits of its
   const it = replay();
   assert.equal(it.send(Opcode.READ, LATER, readIn(2 ** 33 + 5, 65536)), undefined);
   assert.deepEqual(it.deferred, [
-    { uniqueLow: 0x89abcdef, uniqueHigh: 0x80000001, inode: LATER, offset: 2 ** 33 + 5, lengthBytes: 65536 },
+    { uniqueLow: 0x89abcdef, uniqueHigh: 0x80000001, inode: LATER, offset: 2 ** 33 + 5, lengthBytes: 65536, pid: 4711 },
+  ]);
+});
+
+Deno.test("an observer is told of every request, and of the READs that are answered at once", () => {
+  const told: unknown[] = [];
+  let time = 100;
+  const it = new Replay(new MemoryFileSystem(TREE), {
+    observer: {
+      onRequest: (...request) => told.push(request),
+      onRead: (...read) => told.push(read),
+      now: () => time += 3,
+    },
+  });
+  it.ask(Opcode.READ, HELLO, readIn(2, 1000));
+  assert.deepEqual(told.splice(0), [[HELLO, 2, 11, 4711, 3], [Opcode.READ, 0]]);
+  it.send(Opcode.READ, LATER, readIn(0, 10));
+  it.send(Opcode.FORGET, HELLO, words([1, 0]));
+  it.ask(Opcode.LOOKUP, 1, name("none"));
+  it.ask(Opcode.READ, LIAR, readIn(0, 10));
+  it.ask(99, 1);
+  assert.deepEqual(told, [
+    [Opcode.READ, 0],
+    [Opcode.FORGET, 0],
+    [Opcode.LOOKUP, 0],
+    [Opcode.READ, Errno.EIO],
+    [99, Errno.ENOSYS],
   ]);
 });
 
