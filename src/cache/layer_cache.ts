@@ -14,6 +14,22 @@ export interface LayerKey {
 }
 
 /**
+ * What a cache has to know of who opened a layer, so that it can take single spans away from under it when it has to
+ * make room.
+ */
+export interface LayerUse {
+  /** Plain offsets where spans begin, and at last where the layer ends: one more than there are spans. */
+  readonly spanOffsets: Float64Array;
+  /** One byte a span, not 0 where it was read since the cache set it to 0. Over shared memory. */
+  readonly touched: Uint8Array;
+  /**
+   * Has all who read the file by themselves leave spans alone: true once nobody reads them, nor will before `has` says
+   * again that they are present and they have been verified again; false where that cannot be had at once. Never throws.
+   */
+  retire(spans: readonly number[]): boolean;
+}
+
+/**
  * The cached spans of one layer. Spans are numbered from 0 in the layer. Being present is a hint, not a proof: another
  * process or a disk may have damaged the bytes, so a reader verifies a span's digest before its first use.
  */
@@ -57,6 +73,10 @@ export interface LayerCache {
 export interface SpanCache {
   /** For messages. */
   readonly description: string;
-  /** The spans of a layer. @throws {ClipError} `io` when they cannot be kept there. */
-  openLayer(key: LayerKey): LayerCache;
+  /**
+   * The spans of a layer. With `use`, spans of it may be taken away to make room, but only while another span is being
+   * admitted or written through an object of this cache, before that returns; else they stay until `close`.
+   * @throws {ClipError} `io` when they cannot be kept there.
+   */
+  openLayer(key: LayerKey, use?: LayerUse): LayerCache;
 }

@@ -1,4 +1,14 @@
 /** Where verified plain bytes are kept. */
-export { diskSpanCache } from "./disk_span_cache.ts";
-export type { LayerCache, LayerKey, SpanCache } from "./layer_cache.ts";
+export {
+  type CachedLayer,
+  type CachedMap,
+  type DiskRoom,
+  diskRoom,
+  isInUse,
+  listLayers,
+  removeLayer,
+} from "./cache_folder.ts";
+export { type CacheLimits, defaultLimits, evictLayers } from "./cache_room.ts";
+export { diskSpanCache, type DiskSpanCacheOptions } from "./disk_span_cache.ts";
+export type { LayerCache, LayerKey, LayerUse, SpanCache } from "./layer_cache.ts";
 export type { RemoteCache } from "./remote_cache.ts";

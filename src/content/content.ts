@@ -14,12 +14,11 @@ import type { Archive } from "../archive/mod.ts";
 import type { LayerCache } from "../cache/mod.ts";
 import type { ContentOptions, PrefetchOptions, SpanRange } from "./content_options.ts";
 import { type ContentCounters, newCounters } from "./counters.ts";
+import { layerKey, layerUse } from "./layer_key.ts";
+import { LocalReaders, SpanState } from "./local_readers.ts";
 import { planRead, planRun, type Run } from "./read_plan.ts";
 import { decodeRun } from "./run_decoder.ts";
 import { RunFlight } from "./run_flight.ts";
-
-/** States of a span, in the array that the serving threads share. */
-export const SpanState = { unknown: 0, verified: 1 } as const;
 
 /** Spans just decoded or verified, kept for the reads that come next and for where no cache can hold them. */
 const RECENT_BYTES = 32 * MIB;
@@ -46,10 +45,9 @@ export class Content {
   readonly archive: Archive;
   /** What reading has cost so far. */
   readonly counters: ContentCounters = newCounters();
-  /**
-   * One byte a span: `verified` once its bytes in the file at `dataPath` have been checked. Shared, so that a thread
-   * that serves reads can go to the file by itself.
-   */
+  /** What is shared with a thread that serves reads from the cache files by itself. */
+  readonly localReaders: LocalReaders;
+  /** Those of `localReaders`: `verified` is set in the same turn in which the cache said that it has the span. */
   readonly spanStates: Uint8Array<SharedArrayBuffer>;
   #options: ContentOptions;
   #log: Logger;
@@ -71,7 +69,8 @@ export class Content {
     this.#log = options.log;
     this.archive = options.archive;
     const { layers } = options.archive;
-    this.spanStates = new Uint8Array(new SharedArrayBuffer(layers.firstSpan[layers.layerCount]!));
+    this.localReaders = new LocalReaders(layers.firstSpan[layers.layerCount]!);
+    this.spanStates = this.localReaders.spanStates;
     this.#caches = Array.from({ length: layers.layerCount });
     this.#recent = new LRUCache({ maxSize: RECENT_BYTES, sizeCalculation: (bytes) => Math.max(bytes.length, 1) });
   }
@@ -305,25 +304,15 @@ export class Content {
   /** The cache of a layer; undefined where it cannot be used (which is logged once): reads then go on without it. */
   layerCache(layer: number): LayerCache | undefined {
     if (this.#isClosed) return undefined;
-    const { image, layers } = this.archive;
-    const info = image.layers[layer]!;
     try {
-      return this.#caches[layer] ??= this.#options.cache.openLayer({
-        diffId: info.diffId,
-        plainBytes: info.plainBytes,
-        spans: info.spans,
-        partition: this.#partition(layers.firstSpan[layer]!, layers.firstSpan[layer + 1]!),
-      });
+      return this.#caches[layer] ??= this.#options.cache.openLayer(
+        layerKey(this.archive, layer),
+        layerUse(this.archive, layer, this.localReaders),
+      );
     } catch (error) {
       this.#tellOfCacheFailure(error);
       return undefined;
     }
-  }
-
-  #partition(firstSpan: number, endSpan: number): string {
-    const { spanOffsets } = this.archive.layers;
-    const bytes = new Uint8Array(spanOffsets.slice(firstSpan, endSpan).buffer);
-    return Buffer.from(sha256Bytes(bytes).subarray(0, 8)).toString("hex");
   }
 
   #tellOfCacheFailure(error: unknown): void {

@@ -1,6 +1,6 @@
 import { type ByteString, fromByteString } from "../base/mod.ts";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG, spanAt, SPARSE_LAYER, type Tree } from "../archive/mod.ts";
-import { SpanState } from "../content/mod.ts";
+import { type LocalReaders, SpanState } from "../content/mod.ts";
 import { Errno, type FileSystem, type FileSystemStatistics, type NodeAttributes, READ_DEFERRED } from "../fuse/mod.ts";
 
 /** Size that a directory shows. */
@@ -13,7 +13,7 @@ export interface LocalLayers {
   /** As LayerTables'. */
   readonly spanOffsets: Float64Array;
   /** Content's: which spans the files below hold, verified. */
-  readonly spanStates: Uint8Array;
+  readonly readers: LocalReaders;
   /**
    * Reads up to `bytes` at `plainOffset` of a layer's file to `target` at `at`; the number of bytes, or −errno where
    * there is no file.
@@ -133,6 +133,17 @@ export class ArchiveFileSystem implements FileSystem {
     // Sparse files are rare; the thread that puts them together is the one that can wait.
     if (layer === SPARSE_LAYER) return READ_DEFERRED;
     const plainOffset = tree.plainOffset(inode) + offset;
+    const { readers } = this.#layers;
+    readers.begin();
+    try {
+      return this.#readLocal(layer, plainOffset, bytes, target, at);
+    } finally {
+      readers.end();
+    }
+  }
+
+  /** Between `begin` and `end`: what is verified when it is looked at stays in the file until it has been read. */
+  #readLocal(layer: number, plainOffset: number, bytes: number, target: Uint8Array, at: number): number {
     if (!this.#verified(layer, plainOffset, plainOffset + bytes)) return READ_DEFERRED;
     for (let done = 0; done < bytes;) {
       const read = this.#layers.read(layer, plainOffset + done, bytes - done, target, at + done);
@@ -144,11 +155,13 @@ export class ArchiveFileSystem implements FileSystem {
   }
 
   #verified(layer: number, start: number, endExclusive: number): boolean {
-    const { firstSpan, spanOffsets, spanStates } = this.#layers;
+    const { firstSpan, spanOffsets, readers } = this.#layers;
     const end = firstSpan[layer + 1]!;
     let span = spanAt(spanOffsets, firstSpan[layer]!, end, start);
     do {
-      if (Atomics.load(spanStates, span) !== SpanState.verified) return false;
+      if (Atomics.load(readers.spanStates, span) !== SpanState.verified) return false;
+      // Written only once: other threads' processors need not fetch the line again for each read.
+      if (readers.touched[span] === 0) readers.touched[span] = 1;
       span++;
     } while (span < end && spanOffsets[span]! < endExclusive);
     return true;

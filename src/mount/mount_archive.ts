@@ -109,7 +109,7 @@ function serveStart(content: Content, fd: number, options: MountArchiveOptions):
     treeBytes: archive.treeBytes,
     firstSpan,
     spanOffsets,
-    spanStates: content.spanStates,
+    readers: content.localReaders,
     dataPaths: Array.from({ length: layerCount }, (_, layer) => content.layerCache(layer)?.openPath),
     logLevel: options.log.level,
     logJson: options.logJson,

@@ -1,6 +1,7 @@
 /** What the main thread and the serving Worker of a mount say to each other. */
 import type { LogLevel } from "../base/mod.ts";
 import type { TreeBytes } from "../archive/mod.ts";
+import type { LocalReaders } from "../content/mod.ts";
 import type { DeferredRead } from "../fuse/mod.ts";
 
 /** To the Worker, once: all it needs to serve. It answers nothing afterwards: it is blocked in read(2). */
@@ -10,7 +11,7 @@ export interface ServeStart {
   readonly treeBytes: TreeBytes;
   readonly firstSpan: Uint32Array;
   readonly spanOffsets: Float64Array;
-  readonly spanStates: Uint8Array;
+  readonly readers: Pick<LocalReaders, "spanStates" | "touched" | "sequence">;
   /** What opens the cache file of each layer; undefined where there is none. */
   readonly dataPaths: readonly (string | undefined)[];
   readonly logLevel: LogLevel;

@@ -1,6 +1,7 @@
 /** Worker: blocks in read(2) on /dev/fuse and answers what can be answered without waiting. */
 import { createLogger, messageOf } from "../base/mod.ts";
 import { Tree } from "../archive/mod.ts";
+import { LocalReaders } from "../content/mod.ts";
 import { Errno, FuseServer, libc, OpenFlag, serve } from "../fuse/mod.ts";
 import { ArchiveFileSystem } from "./archive_file_system.ts";
 import type { FromServeWorker, ServeStart } from "./serve_messages.ts";
@@ -26,11 +27,11 @@ function serveArchive(start: ServeStart): void {
     write: (line) => port.postMessage({ type: "log", line }),
   });
   const files = new LayerFiles(start.dataPaths);
-  const { firstSpan, spanOffsets, spanStates } = start;
+  const { firstSpan, spanOffsets } = start;
   const fileSystem = new ArchiveFileSystem(new Tree(start.treeBytes), {
     firstSpan,
     spanOffsets,
-    spanStates,
+    readers: new LocalReaders(start.readers),
     read: (layer, plainOffset, bytes, target, at) => files.read(layer, plainOffset, bytes, target, at),
   });
   const server = new FuseServer(fileSystem, {

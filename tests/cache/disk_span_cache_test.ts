@@ -3,6 +3,7 @@ import { ClipError, type Digest } from "../../src/base/mod.ts";
 import { diskSpanCache, type LayerCache, type LayerKey } from "../../src/cache/mod.ts";
 import { cacheContract } from "./cache_contract.ts";
 import { startChild } from "./child_process.ts";
+import { layerUse } from "./layer_use.ts";
 
 const DIGEST = `sha256:${"ab".repeat(32)}` as Digest;
 const KEY: LayerKey = { diffId: DIGEST, plainBytes: 64 << 20, spans: 64, partition: "0123456789abcdef" };
@@ -74,8 +75,28 @@ Deno.test("a data file that somebody has cut is read as far as it goes", () =>
     assert.equal(layer.read(2 << 20, new Uint8Array(1000)), true);
     assert.equal(layer.read(2 << 20, new Uint8Array(1001)), false);
     assert.equal(layer.has(2), true, "being present is a hint");
-    layer.write(2, 2 << 20, SPAN);
-    assert.equal(layer.read(2 << 20, new Uint8Array(SPAN.length)), true);
+    failsWithIo(() => layer.write(2, 2 << 20, SPAN), /somebody has cut it short/);
+    assert.equal(layer.admit(3), false);
+  }));
+
+Deno.test("a data file that was cut is made whole once nobody relies on what was in it", () =>
+  withLayer((other, folder) => {
+    other.write(2, 2 << 20, SPAN);
+    other.close();
+    const use = layerUse({ spans: KEY.spans, spanBytes: 1 << 20 });
+    const layer = diskSpanCache(folder).openLayer(KEY, use);
+    const second = diskSpanCache(folder).openLayer(KEY);
+    Deno.truncateSync(`${folder}/${DATA_NAME}`, 5000);
+    failsWithIo(() => layer.write(3, 3 << 20, SPAN), /somebody has cut it short/);
+    second.close();
+    use.mayRetire = false;
+    failsWithIo(() => layer.write(3, 3 << 20, SPAN), /somebody has cut it short/);
+    use.mayRetire = true;
+    layer.write(3, 3 << 20, SPAN);
+    assert.equal(use.retired.size, KEY.spans, "readers are off all of it");
+    assert.deepEqual([2, 3].map((span) => layer.has(span)), [false, true]);
+    assert.equal(Deno.statSync(`${folder}/${DATA_NAME}`).size, KEY.plainBytes);
+    layer.close();
   }));
 
 Deno.test("a map that somebody has cut or removed means that nothing is there; opening makes it whole", () =>

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { equalBytes, fromByteString, toByteString } from "../../src/base/mod.ts";
 import { type Archive, S_IFDIR, S_IFLNK, type Tree } from "../../src/archive/mod.ts";
-import { SpanState } from "../../src/content/mod.ts";
+import { LocalReaders, SpanState } from "../../src/content/mod.ts";
 import { Errno, type NodeAttributes, READ_DEFERRED } from "../../src/fuse/mod.ts";
 import { ArchiveFileSystem } from "../../src/mount/mod.ts";
 import { SeededRandom, withSeed } from "../codec/seeded_random.ts";
@@ -39,7 +39,8 @@ function specialLayer(): MemoryLayer {
 /** A file system over local bytes, of which only the spans marked in `states` count. */
 function open(archive: Archive, plains: readonly Uint8Array[]) {
   const { firstSpan, spanOffsets, layerCount } = archive.layers;
-  const spanStates = new Uint8Array(new SharedArrayBuffer(firstSpan[layerCount]!));
+  const readers = new LocalReaders(firstSpan[layerCount]!);
+  const { spanStates } = readers;
   const reads: { layer: number; plainOffset: number; bytes: number }[] = [];
   const local = {
     /** How far each layer's file reaches. */
@@ -52,7 +53,7 @@ function open(archive: Archive, plains: readonly Uint8Array[]) {
   const fileSystem = new ArchiveFileSystem(archive.tree, {
     firstSpan,
     spanOffsets,
-    spanStates,
+    readers,
     read(layer, plainOffset, bytes, target, at) {
       if (local.failure !== 0) return local.failure;
       const end = Math.min(plainOffset + Math.min(bytes, local.pieceBytes), local.sizes[layer]!);
