@@ -2,9 +2,10 @@ import { ClipError } from "../base/mod.ts";
 import type { Codec } from "./codec.ts";
 import { gzip } from "./gzip/mod.ts";
 import { none } from "./none/mod.ts";
+import { zstd } from "./zstd/mod.ts";
 
 /** Every codec there is; a new one is a line here. */
-const CODECS: readonly Codec[] = [none, gzip];
+const CODECS: readonly Codec[] = [none, gzip, zstd];
 
 /** How many bytes of a blob's beginning `codecForLayer` wants to see, where the blob has so many. */
 export const FIRST_BYTES: number = 512;

@@ -31,6 +31,19 @@ e2eTest("an image in an OCI layout", ["/dev/fuse", ...IMAGE_NEEDS], async (bench
   await mountEqualsUnpacked(bench, image, image.reference);
 });
 
+e2eTest(
+  "an image whose layers are compressed with zstd, one frame each",
+  ["/dev/fuse", ...IMAGE_NEEDS],
+  async (bench) => {
+    const image = await testImage();
+    const copy = `oci:${bench.path("zstd")}:latest`;
+    const compress = ["--dest-compress-format", "zstd", "--dest-compress-level", "3"];
+    await mustRun(["skopeo", "--insecure-policy", "copy", "--quiet", ...compress, image.reference, copy]);
+    await mountEqualsUnpacked(bench, image, copy);
+    assert.match(await bench.mustClip(["inspect", "image.clip"]), /format +zstd/);
+  },
+);
+
 for (const transport of ["oci-archive", "docker-archive"]) {
   e2eTest(`an image in ${transport} form`, ["/dev/fuse", ...IMAGE_NEEDS], async (bench) => {
     const image = await testImage();

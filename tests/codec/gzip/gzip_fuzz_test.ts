@@ -1,9 +1,10 @@
 /** Mutated streams: each is refused with a CorruptError or decoded as node:zlib does; nothing else ever happens. */
 import assert from "node:assert/strict";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { CorruptError, equalBytes } from "../../../src/base/mod.ts";
+import { equalBytes } from "../../../src/base/mod.ts";
 import { codecByName, wholeWindow } from "../../../src/codec/mod.ts";
 import { concat, decode, scan, type ScanResult, type Variant } from "../codec_contract.ts";
+import { attempt, mutate } from "../mutate.ts";
 import { type SeededRandom, withSeed } from "../seeded_random.ts";
 import { handmadeStreams, textLike } from "./streams.ts";
 
@@ -15,43 +16,6 @@ const VARIANTS: readonly Variant[] = [
   { inflate: "kernel", strategy: "exact" },
 ];
 const ROUNDS = 4000;
-
-function mutate(bytes: Uint8Array, random: SeededRandom): Uint8Array {
-  const mutated = new Uint8Array(bytes);
-  const early = () =>
-    Math.min(random.below(mutated.length), random.below(mutated.length), random.below(mutated.length));
-  for (let count = 1 + random.below(3); count > 0; count--) {
-    switch (random.below(6)) {
-      case 0:
-        mutated[early()] = random.below(256);
-        break;
-      case 1:
-        mutated[early()]! ^= 1 << random.below(8);
-        break;
-      case 2:
-        mutated[random.below(mutated.length)]! ^= 1 << random.below(8);
-        break;
-      case 3:
-        mutated.copyWithin(early(), random.below(mutated.length), mutated.length);
-        break;
-      case 4:
-        mutated.fill(random.below(2) * 255, mutated.length - random.below(12));
-        break;
-      default:
-        return mutated.subarray(0, 1 + random.below(mutated.length));
-    }
-  }
-  return mutated;
-}
-
-function attempt<Result>(work: () => Result): Result | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof CorruptError)) throw error;
-    return undefined;
-  }
-}
 
 function oracle(bytes: Uint8Array): Uint8Array | undefined {
   try {

@@ -1,0 +1,68 @@
+/** Mutated streams: each is refused or decoded as libzstd does; nothing else ever happens. */
+import assert from "node:assert/strict";
+import * as zlib from "node:zlib";
+import { ClipError, equalBytes } from "../../../src/base/mod.ts";
+import { codecByName } from "../../../src/codec/mod.ts";
+import { concat, scan, type ScanResult } from "../codec_contract.ts";
+import { plains, textLike } from "../gzip/streams.ts";
+import { attempt, mutate } from "../mutate.ts";
+import { type SeededRandom, withSeed } from "../seeded_random.ts";
+import { frame, handmadeFrame, hasLibzstd, skippable } from "./streams.ts";
+
+const zstd = codecByName("zstd");
+const ROUNDS = 4000 * Number(Deno.env.get("CLIP_FUZZ") ?? 1);
+
+function seeds(random: SeededRandom): Uint8Array[] {
+  const text = textLike(6000, random);
+  return [
+    frame(text, { 100: 1 }),
+    frame(text, { 100: 19, 201: 1 }),
+    frame(textLike(150_000, random), { 100: 6 }),
+    frame(text.map((byte) => byte & 3), { 100: 3, 101: 10, 200: 0 }),
+    concat([frame(text.subarray(0, 2000)), skippable(random.bytes(9)), frame(text.subarray(2000))]),
+    handmadeFrame([[0, 300, random.bytes(300)], [1, 5000, Uint8Array.of(3)]]),
+    ...plains().filter(({ plain }) => plain.length < 300_000).map(({ plain }) => frame(plain, { 100: 4 })),
+  ];
+}
+
+/** A scan; undefined for what is right but beyond clip: dictionaries, windows out of reach. */
+function scanKnown(pieces: Iterable<Uint8Array>): ScanResult | undefined {
+  try {
+    return scan(zstd, pieces, { spacingBytes: 2000 });
+  } catch (error) {
+    if (error instanceof ClipError && error.code === "unsupported") return undefined;
+    throw error;
+  }
+}
+
+/** What node:zlib makes of it. It takes the end of the input for that of the frame, so that it accepts more. */
+function oracle(bytes: Uint8Array): Uint8Array | undefined {
+  try {
+    return zlib.zstdDecompressSync(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+Deno.test({
+  name: "zstd fuzz: a mutated stream is refused, or decoded as libzstd does",
+  ignore: !hasLibzstd,
+  fn: () => {
+    withSeed((random) => {
+      const inputs = seeds(random);
+      let accepted = 0;
+      for (let round = 0; round < ROUNDS; round++) {
+        const bytes = mutate(inputs[random.below(inputs.length)]!, random);
+        const pieces = random.below(2) === 0 ? [bytes] : [...random.split(bytes, 500)];
+        const result = attempt(() => scanKnown(pieces));
+        if (result === undefined) continue;
+        accepted++;
+        // node:zlib stops behind the first frame.
+        const expected = oracle(bytes);
+        assert(expected !== undefined, "libzstd refuses what was accepted");
+        assert(equalBytes(result.plain.subarray(0, expected.length), expected), "libzstd decodes something else");
+      }
+      assert(accepted > 0 && accepted < ROUNDS / 2, `${accepted} of ${ROUNDS} were accepted`);
+    });
+  },
+});
