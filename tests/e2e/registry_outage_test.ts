@@ -59,7 +59,7 @@ e2eTest("a registry that goes away: cached files are read, others fail until it 
 
 e2eTest("a registry that falls silent: reads fail in bounded time", NEEDS, async (bench) => {
   const { published: { proxy }, mount } = await mountSmall(bench);
-  proxy.mode = "silent";
+  proxy.fault = () => ({ kind: "hang" });
   const ms = await failsToRead(`${mount.directory}/numbers`);
   // deno-lint-ignore no-console -- a figure to be known
   console.log(`a read fails ${Math.round(ms)} ms after a registry has fallen silent`);
@@ -69,17 +69,17 @@ e2eTest("a registry that falls silent: reads fail in bounded time", NEEDS, async
     /clip: error: cannot read \/numbers: [^\n]*no answer[^\n]* layer=0/,
   );
   await proxy.stop();
-  proxy.mode = "pass";
+  proxy.fault = undefined;
   proxy.start();
   await readsAgain(mount, 5000);
 });
 
 e2eTest("a registry that sends other bytes: an error, never those bytes", NEEDS, async (bench) => {
   const { published: { proxy }, mount } = await mountSmall(bench);
-  proxy.mode = "corrupt";
+  proxy.fault = () => ({ kind: "corrupt" });
   await failsToRead(`${mount.directory}/numbers`);
   const line = mount.log().split("\n").find((logged) => logged.startsWith("clip: error: "));
   assert.match(line ?? mount.log(), /cannot read \/numbers: .*(gzip|digest|corrupt).* layer=0 span=0/);
-  proxy.mode = "pass";
+  proxy.fault = undefined;
   await readsAgain(mount, 20_000);
 });
