@@ -49,6 +49,25 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 9.995 ? 2 : 1)} ${units[unit]}`;
 }
 
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  "": 1000,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+};
+
+/** The milliseconds meant by `500ms`, `30s`, `30`, `1.5m`, `2h`. @throws {UsageError} when it is not a duration above 0. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(text.trim());
+  const unit = match === null ? undefined : DURATION_UNITS[match[2]!.toLowerCase()];
+  const ms = unit === undefined ? NaN : Math.round(Number(match![1]) * unit);
+  // Timers take no more.
+  if (ms > 0 && ms < 2 ** 31) return ms;
+  throw new UsageError(`"${text}" is not a duration; write it like 500ms, 30s or 2m`);
+}
+
 /** A duration for people: `1.5 ms`, `12 ms`, `1.34 s`, `2 min 5 s`. */
 export function formatDuration(ms: number): string {
   if (ms < 9.95) return `${ms.toFixed(1)} ms`;

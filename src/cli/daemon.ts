@@ -27,7 +27,7 @@ export async function startDaemon(
   if (logging.logJson) args.push("--log-json");
   if (options.mounting.allowOther) args.push("--allow-other");
   if (options.content.noCheckpoints) args.push("--no-checkpoints");
-  args.push("--inflate", options.content.inflate);
+  args.push("--inflate", options.content.inflate, "--deadline", `${options.content.deadlineMs}ms`);
   if (source !== undefined) args.push("--source", absoluteSource(source));
   if (options.content.offline) args.push("--offline");
   if (options.registry.plainHttp) args.push("--plain-http");

@@ -19,6 +19,7 @@ export interface ContentChoices {
   readonly noCheckpoints: boolean;
   readonly inflate: InflateName;
   readonly source: string | undefined;
+  readonly deadlineMs: number;
   readonly offline: boolean;
   readonly plainHttp: boolean;
 }
@@ -39,7 +40,7 @@ export function openContent(
   // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
   let blobs: Promise<BlobStore> | undefined;
   const openBlobs = () => {
-    blobs ??= openBlobStore(reference, { log, plainHttp: choices.plainHttp });
+    blobs ??= openBlobStore(reference, { log, plainHttp: choices.plainHttp, requestTimeoutMs: choices.deadlineMs });
     blobs.catch(() => blobs = undefined);
     return blobs;
   };
@@ -53,6 +54,7 @@ export function openContent(
     cache: diskSpanCache(choices.cacheDir ?? defaultCacheDir(io)),
     useCheckpoints: !choices.noCheckpoints,
     inflate: choices.inflate,
+    deadlineMs: choices.deadlineMs,
     log,
   });
   return {

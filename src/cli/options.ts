@@ -7,7 +7,7 @@ import type { NonEmptyString } from "@optique/core/nonempty";
 import type { Parser } from "@optique/core/parser";
 import { choice, string, type ValueParser, type ValueParserResult } from "@optique/core/valueparser";
 import { INFLATE_NAMES } from "../codec/mod.ts";
-import { ClipError, LOG_LEVELS, parseSize } from "../base/mod.ts";
+import { ClipError, LOG_LEVELS, parseDuration, parseSize } from "../base/mod.ts";
 
 /** A value that one of clip's own functions reads; its ClipError becomes the parser's message. */
 export function valueOf<Value>(
@@ -35,6 +35,11 @@ export function valueOf<Value>(
 /** A size such as `512KiB`. */
 export function size(metavar = "SIZE"): ValueParser<"sync", number> {
   return valueOf(metavar, 0, parseSize, String);
+}
+
+/** A duration such as `30s`, in milliseconds. */
+export function duration(metavar = "TIME"): ValueParser<"sync", number> {
+  return valueOf(metavar, 1, parseDuration, (ms) => `${ms}ms`);
 }
 
 /** An argument that has to be there; where it is not, the error says which. */
@@ -100,6 +105,12 @@ export const contentOptions = object("Reading", {
   ),
   inflate: inflateOption,
   source: sourceOption,
+  deadlineMs: withDefault(
+    option("--deadline", duration(), {
+      description: message`A read for which the registry takes longer fails; default 30s.`,
+    }),
+    30_000,
+  ),
   offline: withDefault(
     flag("--offline", {
       description: message`Never ask a registry for anything: what is not in a cache fails.`,

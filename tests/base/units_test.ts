@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatBytes, formatDuration, GIB, KIB, MIB, parseSize, UsageError } from "../../src/base/mod.ts";
+import {
+  formatBytes,
+  formatDuration,
+  GIB,
+  KIB,
+  MIB,
+  parseDuration,
+  parseSize,
+  UsageError,
+} from "../../src/base/mod.ts";
 
 Deno.test("sizes as people write them", () => {
   const cases: [string, number][] = [
@@ -19,6 +28,17 @@ Deno.test("sizes as people write them", () => {
     ["0.0001K", 0],
   ];
   for (const [text, bytes] of cases) assert.equal(parseSize(text), bytes, text);
+});
+
+Deno.test("durations as people write them, and what is none", () => {
+  const cases: [string, number][] = [["500ms", 500], ["30", 30_000], ["30s", 30_000], ["1.5 m", 90_000], [
+    "2h",
+    7_200_000,
+  ]];
+  for (const [text, ms] of cases) assert.equal(parseDuration(text), ms, text);
+  for (const text of ["", "0", "0.1ms", "-1s", "1d", "s", "1e3", "1000h", "Infinity"]) {
+    assert.throws(() => parseDuration(text), UsageError, text);
+  }
 });
 
 Deno.test("what is no size is refused by name", () => {

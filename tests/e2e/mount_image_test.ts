@@ -57,7 +57,7 @@ e2eTest("an image is mounted by name: indexed once, then one request; offline no
 e2eTest("an image that cannot be indexed is told of before the daemon", NEEDS, async (bench) => {
   writeSmallImage(bench.path("layout"));
   const { proxy, reference } = await publish(bench, `oci:${bench.path("layout")}:latest`);
-  proxy.mode = "corrupt";
+  proxy.fault = () => ({ kind: "corrupt" });
   const directory = bench.directory("mnt");
   const { code, stdout, stderr } = await bench.clip(["mount", "--daemon", "--plain-http", reference, directory]);
   assert.equal(code, 1);

@@ -7,7 +7,8 @@ import { type DaemonMount, e2eTest, type Workbench } from "./workbench.ts";
 
 /** A reader is told within this time that the registry is gone. */
 const MAX_REFUSED_MS = 30_000;
-const MAX_SILENT_MS = 40_000;
+const DEADLINE_MS = 3000;
+const MAX_SILENT_MS = 10_000;
 
 const NEEDS = ["/dev/fuse", "root", ...REGISTRY_NEEDS];
 
@@ -15,7 +16,8 @@ async function mountSmall(bench: Workbench): Promise<{ published: Published; mou
   writeSmallImage(bench.path("layout"));
   const published = await publish(bench, `oci:${bench.path("layout")}:latest`);
   await bench.mustClip(["index", "--plain-http", published.reference, "-o", "small.clip"]);
-  return { published, mount: await bench.mount(bench.path("small.clip"), "mnt", ["--plain-http"]) };
+  const args = ["--plain-http", "--deadline", `${DEADLINE_MS}ms`];
+  return { published, mount: await bench.mount(bench.path("small.clip"), "mnt", args) };
 }
 
 /** Reads in another process, so that this one can go on being the proxy; how long that took. */

@@ -112,7 +112,8 @@ export class Workbench {
 
   /** Directories below the folder on which something is mounted. */
   mounts(): string[] {
-    const points = Deno.readTextFileSync("/proc/self/mountinfo").split("\n").map((line) => line.split(" ")[4] ?? "");
+    const points = Deno.readTextFileSync("/proc/self/mountinfo").split("\n").map((line) => line.split(" ")[4] ?? "")
+      .map((point) => point.replaceAll("\\040", " "));
     return points.filter((point) => point.startsWith(`${this.folder}/`));
   }
 
