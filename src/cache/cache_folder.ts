@@ -1,4 +1,5 @@
 import { lstatSync, readdirSync, statfsSync, unlinkSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import type { Digest } from "../base/mod.ts";
 import { LockableFile, WHOLE_FILE } from "./lockable_file.ts";
 
@@ -139,16 +140,14 @@ export interface DiskRoom {
   readonly freeBytes: number;
 }
 
-/** Room on the disk of a folder, or of the nearest above it that exists. @throws {Error} as the system says it. */
+/** Room on the disk of a folder, or of the nearest above it that can be asked. @throws {Error} where none can. */
 export function diskRoom(folder: string): DiskRoom {
-  for (let path = folder;;) {
+  for (let path = resolve(folder);; path = dirname(path)) {
     try {
       const { bsize, blocks, bavail } = statfsSync(path);
       return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
     } catch (error) {
-      const slash = path.lastIndexOf("/");
-      if ((error as { code?: string }).code !== "ENOENT" || path === "/" || slash < 0) throw error;
-      path = path.slice(0, slash) || "/";
+      if (path === "/") throw error;
     }
   }
 }

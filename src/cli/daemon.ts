@@ -3,7 +3,7 @@ import { ClipError } from "../base/mod.ts";
 import { formatImageReference, parseImageReference } from "../oci/mod.ts";
 import type { MountChoices } from "./commands/mount.ts";
 import type { CommandContext } from "./io.ts";
-import { defaultCacheDir } from "./open_content.ts";
+import { defaultCacheDir } from "./open_cache.ts";
 import type { FoundArchive } from "./find_archive.ts";
 
 /** A mount that is not there by then will not come. */
@@ -24,6 +24,8 @@ export async function startDaemon(
   const [program, ...selfArgs] = selfCommand();
   const args = [...selfArgs, "mount", resolve(path), directory, "--detached-child", "--shown-as", options.file];
   args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
+  if (options.content.cacheSize !== undefined) args.push("--cache-size", String(options.content.cacheSize));
+  if (options.content.cacheReserve !== undefined) args.push("--cache-reserve", String(options.content.cacheReserve));
   if (logging.logJson) args.push("--log-json");
   if (options.mounting.allowOther) args.push("--allow-other");
   if (options.content.noCheckpoints) args.push("--no-checkpoints");

@@ -13,7 +13,8 @@ import {
 import { type IndexChoices, indexWithProgress } from "./index_with_progress.ts";
 import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";
-import { defaultCacheDir, openArchiveFile } from "./open_content.ts";
+import { defaultCacheDir } from "./open_cache.ts";
+import { openArchiveFile } from "./open_content.ts";
 
 /** How an archive is found that may have to be made. */
 export interface FindArchiveChoices extends Omit<IndexChoices, "layerCount"> {

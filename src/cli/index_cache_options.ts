@@ -7,7 +7,7 @@ import { string } from "@optique/core/valueparser";
 import { GIB, type Logger, UsageError } from "../base/mod.ts";
 import { IndexCache } from "../indexer/mod.ts";
 import type { Io } from "./io.ts";
-import { defaultCacheDir } from "./open_content.ts";
+import { defaultCacheDir } from "./open_cache.ts";
 import { size } from "./options.ts";
 
 const DEFAULT_MAX_BYTES = GIB;

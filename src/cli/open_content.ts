@@ -1,10 +1,10 @@
-import { ClipError, type Logger, UsageError } from "../base/mod.ts";
+import { ClipError, type Logger } from "../base/mod.ts";
 import { type Archive, openArchive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
-import { diskSpanCache } from "../cache/mod.ts";
 import { Content } from "../content/mod.ts";
 import { type BlobStore, FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
 import type { CommandContext, Io } from "./io.ts";
+import { type CacheChoices, openCache } from "./open_cache.ts";
 
 /** Opens the archive in a file, which stays open until the command ends. @throws {ClipError} naming the file. */
 export async function openArchiveFile(path: string, { atEnd }: Pick<CommandContext, "atEnd">): Promise<Archive> {
@@ -14,8 +14,7 @@ export async function openArchiveFile(path: string, { atEnd }: Pick<CommandConte
 }
 
 /** The values of `contentOptions` and `registryOptions`. */
-export interface ContentChoices {
-  readonly cacheDir: string | undefined;
+export interface ContentChoices extends CacheChoices {
   readonly noCheckpoints: boolean;
   readonly inflate: InflateName;
   readonly source: string | undefined;
@@ -51,7 +50,7 @@ export function openContent(
       const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
       return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
     },
-    cache: diskSpanCache(choices.cacheDir ?? defaultCacheDir(io)),
+    cache: openCache(choices, { io, log }),
     useCheckpoints: !choices.noCheckpoints,
     inflate: choices.inflate,
     deadlineMs: choices.deadlineMs,
@@ -64,19 +63,6 @@ export function openContent(
       blobs?.then((store) => store.close(), () => {});
     },
   };
-}
-
-/** Where fetched layers are kept when nothing is said: $CLIP_CACHE_DIR, $XDG_CACHE_HOME/clip or ~/.cache/clip. */
-export function defaultCacheDir(io: Pick<Io, "env">): string {
-  const own = io.env("CLIP_CACHE_DIR");
-  if (own !== undefined && own !== "") return own;
-  const base = io.env("XDG_CACHE_HOME");
-  if (base?.startsWith("/")) return `${base}/clip`;
-  const home = io.env("HOME");
-  if (home === undefined || home === "") {
-    throw new UsageError("cannot tell where to keep fetched layers: give --cache-dir, or set CLIP_CACHE_DIR or HOME");
-  }
-  return `${home}/.cache/clip`;
 }
 
 /** @throws {ClipError} `not_found` with the path. */

@@ -92,13 +92,29 @@ export const sourceOption = optional(
   }),
 );
 
-/** How files' contents are reached, for commands that read them. */
-export const contentOptions = object("Reading", {
+/** Where the disk cache is, and how large it may get: options of every command that reads it or keeps it. */
+export const cacheOptionFields = {
   cacheDir: optional(
     option("--cache-dir", string({ metavar: "DIR" }), {
       description: message`Where fetched layers are kept; default $CLIP_CACHE_DIR, or clip in the user's cache folder.`,
     }),
   ),
+  cacheSize: optional(
+    option("--cache-size", size(), {
+      description: message`What they may take of the disk; those used longest ago make room. Default $CLIP_CACHE_SIZE, \
+or a tenth of the disk, at most 10GiB.`,
+    }),
+  ),
+  cacheReserve: optional(
+    option("--cache-reserve", size(), {
+      description: message`How much of the disk they leave free; default a twentieth, at most 1GiB.`,
+    }),
+  ),
+};
+
+/** How files' contents are reached, for commands that read them. */
+export const contentOptions = object("Reading", {
+  ...cacheOptionFields,
   noCheckpoints: withDefault(
     flag("--no-checkpoints", { description: message`Do not use checkpoints: inflate whole layers.` }),
     false,

@@ -1,7 +1,7 @@
 /** clip index, and what every command does with pipes, signals, logs and caches. */
 import assert from "node:assert/strict";
 import { equalBytes, UsageError } from "../../src/base/mod.ts";
-import { defaultCacheDir } from "../../src/cli/open_content.ts";
+import { defaultCacheDir } from "../../src/cli/open_cache.ts";
 import { clip, fail, type FakeIo, inWorkplace, succeed } from "./fake_io.ts";
 
 const { test } = Deno;
