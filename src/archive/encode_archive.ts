@@ -41,27 +41,49 @@ export function encodeArchive(contents: ArchiveContents): Uint8Array[] {
   });
 }
 
-/**
- * Header, section table and sections.
- * All sections but `windows` are deflated where that makes them smaller.
- */
-export function encodeSections(sections: Readonly<Record<SectionName, Uint8Array>>): Uint8Array[] {
-  const table = new Uint8Array(SECTION_NAMES.length * SECTION_BYTES);
+/** Header, section table and sections. All sections but `windows` are deflated where that makes them smaller. */
+export function encodeSections(
+  sections: Readonly<Record<SectionName, Uint8Array>> & { readonly profile?: Uint8Array },
+): Uint8Array[] {
+  const { profile } = sections;
+  const packed = SECTION_NAMES.map((name) => packSection(name, sections[name]));
+  return layOut(profile === undefined ? packed : [...packed, packSection("profile", profile)]);
+}
+
+/** A section as the file holds it. */
+export interface PackedSection {
+  readonly name: keyof typeof SectionId;
+  /** Whether `stored` is deflated. */
+  readonly deflated: boolean;
+  readonly stored: Uint8Array;
+  /** Length once inflated. */
+  readonly plainBytes: number;
+  /** sha256 of `stored`. */
+  readonly digest: Uint8Array;
+}
+
+/** A section, deflated where that makes it smaller; `windows` never is, its groups are already. */
+export function packSection(name: keyof typeof SectionId, plain: Uint8Array): PackedSection {
+  const packed = name === "windows" ? plain : deflateRawSync(plain, { level: 9 });
+  const deflated = packed.length < plain.length;
+  const stored = deflated ? packed : plain;
+  return { name, deflated, stored, plainBytes: plain.length, digest: sha256Bytes(stored) };
+}
+
+/** Header, section table and the sections in this order, as pieces that follow one another. */
+export function layOut(sections: readonly PackedSection[]): Uint8Array[] {
+  const table = new Uint8Array(sections.length * SECTION_BYTES);
   const tableView = new DataView(table.buffer);
   const pieces: Uint8Array[] = [];
   let offset = HEADER_BYTES + table.length;
-  SECTION_NAMES.forEach((name, index) => {
-    const plain = sections[name];
-    const packed = name === "windows" ? plain : deflateRawSync(plain, { level: 9 });
-    const deflated = packed.length < plain.length;
-    const stored = deflated ? packed : plain;
+  sections.forEach(({ name, deflated, stored, plainBytes, digest }, index) => {
     const at = index * SECTION_BYTES;
     tableView.setUint32(at + SECTION.id.at, SectionId[name], true);
     tableView.setUint32(at + SECTION.encoding.at, deflated ? Encoding.deflate : Encoding.stored, true);
     writeU64(tableView, at + SECTION.offset.at, offset);
     writeU64(tableView, at + SECTION.storedBytes.at, stored.length);
-    writeU64(tableView, at + SECTION.plainBytes.at, plain.length);
-    table.set(sha256Bytes(stored), at + SECTION.digest.at);
+    writeU64(tableView, at + SECTION.plainBytes.at, plainBytes);
+    table.set(digest, at + SECTION.digest.at);
     const end = align8(offset + stored.length);
     pieces.push(stored, new Uint8Array(end - offset - stored.length));
     offset = end;
@@ -70,7 +92,7 @@ export function encodeSections(sections: Readonly<Record<SectionName, Uint8Array
   const view = new DataView(header.buffer);
   header.set(MAGIC, HEADER.magic.at);
   view.setUint16(HEADER.formatVersion.at, FORMAT_VERSION, true);
-  view.setUint32(HEADER.sectionCount.at, SECTION_NAMES.length, true);
+  view.setUint32(HEADER.sectionCount.at, sections.length, true);
   writeU64(view, HEADER.fileBytes.at, offset);
   header.set(tableDigest(header, table), HEADER.tableDigest.at);
   return [header, table, ...pieces];

@@ -56,7 +56,7 @@ export const SECTION_BYTES = 64;
 /** How a section's bytes are stored. */
 export const Encoding = { stored: 0, deflate: 1 } as const;
 
-/** Section numbers; every archive has each of them once, in this order. */
+/** Section numbers; every archive has each of them once, in this order, but for the last, which it may lack. */
 export const SectionId = {
   image: 1,
   manifest: 2,
@@ -70,11 +70,12 @@ export const SectionId = {
   targets: 10,
   extents: 11,
   xattrs: 12,
+  profile: 13,
 } as const;
-/** Name of a section. */
-export type SectionName = keyof typeof SectionId;
-/** All section names in file order. */
-export const SECTION_NAMES = Object.keys(SectionId) as readonly SectionName[];
+/** Name of a section that every archive has. */
+export type SectionName = Exclude<keyof typeof SectionId, "profile">;
+/** The names of the sections that every archive has, in file order. */
+export const SECTION_NAMES = Object.keys(SectionId).filter((name) => name !== "profile") as readonly SectionName[];
 
 /** A checkpoint: layer after layer, ascending plain offsets in each. */
 export const CHECKPOINT = {
@@ -193,6 +194,18 @@ export const XATTR = {
 } as const satisfies Record<string, Field>;
 /** Length of the fixed part of an attribute in bytes. */
 export const XATTR_BYTES = 8;
+
+/** A range of the profile: plain bytes of a layer, in order of first touch. Ranges may overlap. */
+export const PROFILE_RANGE = {
+  plainOffset: { at: 0, bytes: 8 },
+  lengthBytes: { at: 8, bytes: 8 },
+  layer: { at: 16, bytes: 4 },
+  reserved: { at: 20, bytes: 4 },
+} as const satisfies Record<string, Field>;
+/** Length of a record of the profile in bytes. */
+export const PROFILE_RANGE_BYTES = 24;
+/** Most ranges of a profile: every other span of 256 GiB at the usual spacing. */
+export const MAX_PROFILE_RANGES = 65_536;
 
 /** Longest name of a directory entry: what Linux allows. */
 export const MAX_NAME_BYTES = 255;

@@ -1,11 +1,13 @@
 /** The `.clip` format: writing an archive, and reading one in place. */
-export * from "./encode_archive.ts";
+export { encodeArchive, encodeSections, tableDigest } from "./encode_archive.ts";
 export { compareByteStrings } from "./encode_tree.ts";
 export { inflateInto } from "./inflate_into.ts";
 export { type CheckpointRecord, LayerTables, spanAt } from "./layer_tables.ts";
 export * from "./layout.ts";
 export * from "./model.ts";
 export { Archive, openArchive } from "./open_archive.ts";
+export { encodeProfile, type ProfileRange } from "./profile_section.ts";
 export type { SectionInfo, SectionTable } from "./read_sections.ts";
 export { Tree, type TreeBytes } from "./tree.ts";
 export { packWindow, type UnpackedWindow, unpackWindow, type WindowParts } from "./window_record.ts";
+export { withProfile } from "./with_profile.ts";

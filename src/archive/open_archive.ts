@@ -6,6 +6,7 @@ import { type CheckpointRecord, LayerTables } from "./layer_tables.ts";
 import { SECTION_NAMES, type SectionName } from "./layout.ts";
 import type { ImageInfo } from "./model.ts";
 import { readImageInfo } from "./read_image_info.ts";
+import { type ProfileRange, readProfile } from "./profile_section.ts";
 import { readSection, readSectionTable, readStored, type SectionTable } from "./read_sections.ts";
 import { Tree, type TreeBytes } from "./tree.ts";
 import { type UnpackedWindow, unpackWindow } from "./window_record.ts";
@@ -37,13 +38,22 @@ export class Archive {
   readonly treeBytes: TreeBytes;
   /** Checkpoints and spans. */
   readonly layers: LayerTables;
+  /** What a start touches, in order; empty where no profile is stored. */
+  readonly profile: readonly ProfileRange[];
   #source: RangeSource;
   #lastGroup: { readonly offset: number; readonly bytes: Uint8Array } | undefined;
 
   /** Made by {@linkcode openArchive}. */
   constructor(
     source: RangeSource,
-    parts: { table: SectionTable; image: ImageInfo; tree: Tree; treeBytes: TreeBytes; layers: LayerTables },
+    parts: {
+      table: SectionTable;
+      image: ImageInfo;
+      tree: Tree;
+      treeBytes: TreeBytes;
+      layers: LayerTables;
+      profile: readonly ProfileRange[];
+    },
   ) {
     this.#source = source;
     this.id = parts.table.id;
@@ -52,6 +62,7 @@ export class Archive {
     this.tree = parts.tree;
     this.treeBytes = parts.treeBytes;
     this.layers = parts.layers;
+    this.profile = parts.profile;
   }
 
   /** Where the archive was opened. */
@@ -134,6 +145,7 @@ export async function openArchive(source: RangeSource): Promise<Archive> {
   const table = await readSectionTable(source);
   const sections = {} as Record<SectionName, Uint8Array>;
   for (const name of AT_OPEN) sections[name] = await readSection(source, table.sections[name]);
+  const profileBytes = table.profile === undefined ? undefined : await readSection(source, table.profile);
   const treeBytes: TreeBytes = {
     inodes: sections.inodes,
     dirents: sections.dirents,
@@ -147,7 +159,8 @@ export async function openArchive(source: RangeSource): Promise<Archive> {
     const layers = new LayerTables(image, sections.checkpoints, sections.spans, table.sections.windows.plainBytes);
     const tree = new Tree(treeBytes);
     checkTree.all(tree, treeBytes, layers.layerPlainBytes);
-    return new Archive(source, { table, image, tree, treeBytes, layers });
+    const profile = profileBytes === undefined ? [] : readProfile(profileBytes, layers.layerPlainBytes);
+    return new Archive(source, { table, image, tree, treeBytes, layers, profile });
   } catch (error) {
     if (!(error instanceof CorruptError) || error.details.source !== undefined) throw error;
     throw new CorruptError({ ...error.details, source: source.description }, { cause: error.cause });

@@ -11,6 +11,8 @@ import {
   MAGIC,
   MAX_DOCUMENT_BYTES,
   MAX_PLAIN_BYTES,
+  MAX_PROFILE_RANGES,
+  PROFILE_RANGE_BYTES,
   SECTION,
   SECTION_BYTES,
   SECTION_NAMES,
@@ -18,13 +20,23 @@ import {
   type SectionName,
 } from "./layout.ts";
 
+/** With a profile. */
+const MOST_SECTIONS = SECTION_NAMES.length + 1;
 /** Deflate cannot expand further than this. Source: zlib's technical notes, "Maximum Compression Factor". */
 const MAX_DEFLATE_RATIO = 1032;
+
+/** Bounds of sections that are short. */
+const MOST_PLAIN_BYTES: Readonly<Partial<Record<keyof typeof SectionId, number>>> = {
+  image: MAX_DOCUMENT_BYTES,
+  manifest: MAX_DOCUMENT_BYTES,
+  config: MAX_DOCUMENT_BYTES,
+  profile: MAX_PROFILE_RANGES * PROFILE_RANGE_BYTES,
+};
 
 /** A row of the section table, checked. */
 export interface SectionInfo {
   /** Which it is. */
-  readonly name: SectionName;
+  readonly name: keyof typeof SectionId;
   /** Whether its bytes are deflated. */
   readonly deflated: boolean;
   /** Where it begins in the file. */
@@ -41,8 +53,10 @@ export interface SectionInfo {
 export interface SectionTable {
   /** sha256 over header and table, in hex: stands for the whole archive. */
   readonly id: string;
-  /** All sections by name. */
+  /** The sections that every archive has, by name. */
   readonly sections: Readonly<Record<SectionName, SectionInfo>>;
+  /** The profile; undefined where the archive has none. */
+  readonly profile: SectionInfo | undefined;
 }
 
 /**
@@ -53,17 +67,22 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
   const bad = (field: string, offset: number, actual: string | number, expected: string | number) => {
     throw new CorruptError({ subject: "archive", source: source.description, field, offset, actual, expected });
   };
-  const headBytes = HEADER_BYTES + SECTION_NAMES.length * SECTION_BYTES;
-  const head = await source.readRange({ offset: 0, endExclusive: Math.min(source.sizeBytes, headBytes) });
+  const mostBytes = HEADER_BYTES + MOST_SECTIONS * SECTION_BYTES;
+  const head = await source.readRange({ offset: 0, endExclusive: Math.min(source.sizeBytes, mostBytes) });
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   MAGIC.forEach((byte, at) => {
     if (head[at] !== byte) bad("magic", at, head[at] ?? "the end of the file", `${byte}: this is not a .clip file`);
   });
   if (head.length >= HEADER_BYTES) checkVersion(view.getUint16(HEADER.formatVersion.at, true), source.description);
-  if (head.length < headBytes) bad("length", 0, source.sizeBytes, `at least ${headBytes}`);
+  const leastBytes = HEADER_BYTES + SECTION_NAMES.length * SECTION_BYTES;
+  if (head.length < leastBytes) bad("length", 0, source.sizeBytes, `at least ${leastBytes}`);
   if (head[HEADER.reserved.at] !== 0) bad("reserved byte", HEADER.reserved.at, head[HEADER.reserved.at]!, 0);
   const count = view.getUint32(HEADER.sectionCount.at, true);
-  if (count !== SECTION_NAMES.length) bad("section count", HEADER.sectionCount.at, count, SECTION_NAMES.length);
+  if (count < SECTION_NAMES.length || count > MOST_SECTIONS) {
+    bad("section count", HEADER.sectionCount.at, count, `${SECTION_NAMES.length} or ${MOST_SECTIONS}`);
+  }
+  const headBytes = HEADER_BYTES + count * SECTION_BYTES;
+  if (head.length < headBytes) bad("length", 0, source.sizeBytes, `at least ${headBytes}`);
   const number = (field: "fileBytes" | "flags", name: string) =>
     readU64(view, HEADER[field].at, {
       subject: "archive",
@@ -75,14 +94,15 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
   if (flags !== 0) bad("flags", HEADER.flags.at, flags, 0);
   const fileBytes = number("fileBytes", "file length");
   if (fileBytes !== source.sizeBytes) bad("file length", HEADER.fileBytes.at, source.sizeBytes, fileBytes);
-  const table = head.subarray(HEADER_BYTES);
+  const table = head.subarray(HEADER_BYTES, headBytes);
   const digest = Buffer.from(tableDigest(head, table)).toString("hex");
   const stored = Buffer.from(head.subarray(HEADER.tableDigest.at, HEADER_BYTES)).toString("hex");
   if (digest !== stored) bad("header digest", HEADER.tableDigest.at, digest, stored);
-  const sections = {} as Record<SectionName, SectionInfo>;
+  const names = [...SECTION_NAMES, "profile" as const].slice(0, count);
+  const sections = {} as Record<keyof typeof SectionId, SectionInfo>;
   let next = headBytes;
   let plainBytes = 0;
-  SECTION_NAMES.forEach((name, index) => {
+  names.forEach((name, index) => {
     const row = HEADER_BYTES + index * SECTION_BYTES;
     const section = readSectionRow(view, row, name, source.description);
     if (section.offset !== next) bad(`${name} offset`, row + SECTION.offset.at, section.offset, next);
@@ -99,7 +119,8 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
     sections[name] = section;
   });
   if (next !== fileBytes) bad("end of the last section", HEADER.fileBytes.at, next, fileBytes);
-  return { id: digest, sections };
+  const { profile, ...required } = sections as Partial<typeof sections> & Record<SectionName, SectionInfo>;
+  return { id: digest, sections: required, profile };
 }
 
 /** Comes before all other fields: another version may have others. */
@@ -110,7 +131,7 @@ function checkVersion(version: number, source: string): void {
   throw new ClipError("unsupported", message);
 }
 
-function readSectionRow(view: DataView, at: number, name: SectionName, source: string): SectionInfo {
+function readSectionRow(view: DataView, at: number, name: keyof typeof SectionId, source: string): SectionInfo {
   const bad = (field: string, offset: number, actual: number, expected: string | number) => {
     throw new CorruptError({ subject: "archive", source, field: `${name} ${field}`, offset, actual, expected });
   };
@@ -128,9 +149,8 @@ function readSectionRow(view: DataView, at: number, name: SectionName, source: s
   if (!known) bad("encoding", at + SECTION.encoding.at, encoding, name === "windows" ? 0 : "0 or 1");
   const storedBytes = number("storedBytes");
   const plainBytes = number("plainBytes");
-  const document = name === "image" || name === "manifest" || name === "config";
   const inflated = encoding === Encoding.stored ? storedBytes : storedBytes * MAX_DEFLATE_RATIO;
-  const most = document ? Math.min(inflated, MAX_DOCUMENT_BYTES) : inflated;
+  const most = Math.min(inflated, MOST_PLAIN_BYTES[name] ?? Infinity);
   if (plainBytes > most) bad("plain length", at + SECTION.plainBytes.at, plainBytes, `at most ${most}`);
   if (encoding === Encoding.stored && plainBytes !== storedBytes) {
     bad("plain length", at + SECTION.plainBytes.at, plainBytes, storedBytes);

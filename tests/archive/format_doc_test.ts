@@ -17,6 +17,7 @@ const RECORDS: readonly { heading: string; fields: Readonly<Record<string, archi
   { heading: "### `extents` (32 bytes a record)", fields: archive.EXTENT, bytes: archive.EXTENT_BYTES },
   { heading: "#### Attribute (8 bytes and more)", fields: archive.XATTR, bytes: archive.XATTR_BYTES },
   { heading: "### Layer index header (48 bytes)", fields: LAYER_INDEX_HEADER, bytes: LAYER_INDEX_HEADER_BYTES },
+  { heading: "### `profile` (24 bytes a record)", fields: archive.PROFILE_RANGE, bytes: archive.PROFILE_RANGE_BYTES },
 ];
 
 /** The cells of the first table under a heading, without its two head lines; code marks are taken off. */
@@ -61,13 +62,19 @@ for (const { heading, fields, bytes } of RECORDS) {
   });
 }
 
+/** Where the first of so many sections begins. */
+function at(sectionCount: number): number {
+  return archive.HEADER_BYTES + sectionCount * archive.SECTION_BYTES;
+}
+
 Deno.test("docs/format.md: sections", () => {
   const documented = tableUnder("## Sections").map(([number, name]) => [code(name!), Number(number)]);
   assert.deepEqual(documented, Object.entries(archive.SectionId));
-  const at = archive.HEADER_BYTES + archive.SECTION_NAMES.length * archive.SECTION_BYTES;
   assert.ok(
     LINES.includes(
-      `    ${at}   sections          in the order of the table, each at the next multiple of 8, zeros between and at the end`,
+      `    ${
+        at(archive.SECTION_NAMES.length)
+      }   sections          in the order of the table, each at the next multiple of 8, zeros between and at the end`,
     ),
   );
 });
@@ -103,7 +110,15 @@ Deno.test("docs/format.md: magic, version, encodings, kinds", () => {
   const hex = archive.MAGIC.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
   assert.ok(magic!.startsWith(`\`${hex}\``));
   assert.ok(version!.startsWith(`${archive.FORMAT_VERSION}. `));
-  assert.equal(count, String(archive.SECTION_NAMES.length));
+  assert.equal(count, `${archive.SECTION_NAMES.length}, or ${archive.SECTION_NAMES.length + 1}`);
+  const withProfile = at(archive.SECTION_NAMES.length + 1);
+  assert.ok(
+    LINES.includes(
+      `With a profile, the table has ${
+        archive.SECTION_NAMES.length + 1
+      } rows and the sections begin at ${withProfile}.`,
+    ),
+  );
   const encoding = tableUnder("### Section table (64 bytes a row)")[1]![3]!;
   assert.equal(encoding, `${archive.Encoding.stored}: stored; ${archive.Encoding.deflate}: raw deflate (RFC 1951)`);
   assert.ok(

@@ -4,7 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { CorruptError } from "../../src/base/mod.ts";
-import { type Archive, openArchive, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, SPARSE_LAYER } from "../../src/archive/mod.ts";
+import {
+  type Archive,
+  encodeProfile,
+  openArchive,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFMT,
+  S_IFREG,
+  SPARSE_LAYER,
+} from "../../src/archive/mod.ts";
 import { SeededRandom, testSeed } from "../codec/seeded_random.ts";
 import { memoryRangeSource } from "../memory_range_source.ts";
 import { sampleArchive } from "./model_builder.ts";
@@ -21,13 +30,14 @@ const TARGETS = [
   "targets",
   "extents",
   "xattrs",
+  "profile",
 ] as const;
 const ODD_VALUES = [0, 1, 2, 8, 255, 256, 4095, 4096, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
 
 /** Does one thing to one section; says what. */
 function damage(sections: Sections, random: SeededRandom): string {
   const name = TARGETS[random.below(TARGETS.length)]!;
-  const section = sections[name];
+  const section = sections[name]!;
   const view = new DataView(section.buffer);
   const word = random.below(section.length >> 2) * 4;
   const which = random.below(section.length < 4 ? 2 : 8);
@@ -78,6 +88,9 @@ async function useAll(archive: Archive): Promise<void> {
     }
     assert.ok(work < 1e6, "reading a small archive is little work");
   }
+  for (const { layer, plainOffset, plainEndExclusive } of archive.profile) {
+    expectSpans(archive, layer, plainOffset, plainEndExclusive - plainOffset);
+  }
   for (let layer = 0; layer < layers.layerCount; layer++) {
     for (let index = layers.firstCheckpoint[layer]!; index < layers.firstCheckpoint[layer + 1]!; index++) {
       await archive.window(index).catch(expectCorrupt);
@@ -104,6 +117,8 @@ function expectCorrupt(error: unknown): void {
 Deno.test(`${RUNS} archives with random damage and right digests are refused or sound`, async () => {
   const seed = testSeed();
   const sample = sectionsOf(sampleArchive());
+  const ranges = [0, 1, 0].map((layer, i) => ({ layer, plainOffset: 100 * i, plainEndExclusive: 100 * i + 150 }));
+  sample.profile = encodeProfile(ranges);
   let refused = 0;
   for (let run = 0; run < RUNS; run++) {
     const random = new SeededRandom(seed + run);

@@ -23,14 +23,14 @@ import { memoryRangeSource } from "../memory_range_source.ts";
 import { join } from "./model_builder.ts";
 
 /** The plain bytes of all sections. */
-export type Sections = Record<SectionName, Uint8Array<ArrayBuffer>>;
+export type Sections = Record<SectionName, Uint8Array<ArrayBuffer>> & { profile?: Uint8Array<ArrayBuffer> };
 
 /** Offset of a section's row in the file. */
 export function rowAt(name: SectionName): number {
   return HEADER_BYTES + SECTION_NAMES.indexOf(name) * SECTION_BYTES;
 }
 
-/** The sections of a sound archive, each in an array of its own. */
+/** The sections of a sound archive but for its profile, each in an array of its own. */
 export function sectionsOf(archive: Uint8Array<ArrayBuffer>): Sections {
   const view = new DataView(archive.buffer);
   return Object.fromEntries(SECTION_NAMES.map((name) => {
