@@ -5,5 +5,17 @@ export type { ContentCounters } from "./counters.ts";
 export { layerKey } from "./layer_key.ts";
 export { LocalReaders, SpanState } from "./local_readers.ts";
 export type { ContentObserver, Demand, ObservedFetch, ObservedRead, Tier } from "./observer.ts";
+export { planAll, planProfile } from "./prefetch_plan.ts";
+export {
+  bindProfile,
+  type BoundProfile,
+  formatProfile,
+  type LayerRange,
+  MAX_PROFILE_BYTES,
+  mergeProfiles,
+  parseProfile,
+  profileOf,
+} from "./profile.ts";
+export { ProfileRecorder } from "./profile_recorder.ts";
 export { type Piece, planRead } from "./read_plan.ts";
 export { type VerifiedLayers, verifyLayers } from "./verify_layers.ts";
