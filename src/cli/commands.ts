@@ -25,6 +25,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "Take a mount away.",
     load: async () => (await import("./commands/unmount.ts")).unmount,
   },
+  {
+    name: "warm",
+    summary: "Fetch an image's files into the cache, without mounting it.",
+    load: async () => (await import("./commands/warm.ts")).warm,
+  },
+  {
+    name: "profile",
+    summary: "Store in a .clip file what a start reads, to be fetched ahead.",
+    load: async () => (await import("./commands/profile.ts")).profile,
+  },
   { name: "ls", summary: "List files of an indexed image.", load: async () => (await import("./commands/ls.ts")).ls },
   {
     name: "cat",

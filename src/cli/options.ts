@@ -51,6 +51,14 @@ export function requiredArgument(
   return argument(string({ metavar }), { description, errors: { endOfInput: missing } });
 }
 
+/** An argument that may be left out. */
+export function optionalArgument(
+  metavar: NonEmptyString,
+  description: Message,
+): Parser<"sync", string, ValueParserResult<string> | undefined> {
+  return argument(string({ metavar }), { description });
+}
+
 /** What is logged, and how. */
 export const logOptions = object("Logging", {
   logLevel: withDefault(
@@ -92,13 +100,16 @@ export const sourceOption = optional(
   }),
 );
 
+/** Where the caches are. */
+export const cacheDirOption = optional(
+  option("--cache-dir", string({ metavar: "DIR" }), {
+    description: message`Where fetched layers are kept; default $CLIP_CACHE_DIR, or clip in the user's cache folder.`,
+  }),
+);
+
 /** Where the disk cache is, and how large it may get: options of every command that reads it or keeps it. */
 export const cacheOptionFields = {
-  cacheDir: optional(
-    option("--cache-dir", string({ metavar: "DIR" }), {
-      description: message`Where fetched layers are kept; default $CLIP_CACHE_DIR, or clip in the user's cache folder.`,
-    }),
-  ),
+  cacheDir: cacheDirOption,
   cacheSize: optional(
     option("--cache-size", size(), {
       description: message`What they may take of the disk; those used longest ago make room. Default $CLIP_CACHE_SIZE, \

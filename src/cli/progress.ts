@@ -26,6 +26,33 @@ export function createProgress(mode: ProgressMode, io: Io): ProgressView {
   return mode === "auto" && io.terminal !== undefined ? barView(io, io.terminal.columns) : plainView(io);
 }
 
+/** Shows how many spans of how many are done. */
+export interface SpanProgressView {
+  readonly onProgress: (doneSpans: number, spans: number) => void;
+  /** Takes the line off the screen; may be called twice. */
+  end(): void;
+}
+
+/** The view of a mode: a line that is written over on a terminal, a line every two seconds, JSON events, or nothing. */
+export function createSpanProgress(mode: ProgressMode, io: Io): SpanProgressView {
+  const live = mode === "auto" && io.terminal !== undefined;
+  const everyMs = live ? BARS_EVERY_MS : LINES_EVERY_MS;
+  let lastMs = live ? -Infinity : performance.now();
+  return {
+    onProgress(doneSpans, spans) {
+      if (mode === "none" || (doneSpans < spans && performance.now() - lastMs < everyMs)) return;
+      lastMs = performance.now();
+      if (mode === "json") io.err(`${JSON.stringify({ doneSpans, spans })}\n`);
+      else if (live) io.err(`\r${doneSpans} of ${spans} spans\x1b[K`);
+      else if (doneSpans < spans) io.err(`${doneSpans} of ${spans} spans\n`);
+    },
+    end() {
+      if (live && lastMs > -Infinity) io.err("\r\x1b[K");
+      if (live) lastMs = -Infinity;
+    },
+  };
+}
+
 /** A line a layer when it begins, every two seconds, and when it is done. */
 function plainView(io: Io): ProgressView {
   const last = new Map<number, number>();

@@ -5,7 +5,7 @@ export type { ContentCounters } from "./counters.ts";
 export { layerKey } from "./layer_key.ts";
 export { LocalReaders, SpanState } from "./local_readers.ts";
 export type { ContentObserver, Demand, ObservedFetch, ObservedRead, Tier } from "./observer.ts";
-export { planAll, planProfile } from "./prefetch_plan.ts";
+export { planAll, planFiles, planProfile } from "./prefetch_plan.ts";
 export {
   bindProfile,
   type BoundProfile,

@@ -8,8 +8,9 @@
  * later may come in any order, but in few requests.
  */
 import { KIB, MIB } from "../base/mod.ts";
-import type { LayerTables, ProfileRange } from "../archive/mod.ts";
+import type { Archive, LayerTables, ProfileRange } from "../archive/mod.ts";
 import type { SpanRange } from "./content_options.ts";
+import { planRead } from "./read_plan.ts";
 import { SpanMarks } from "./span_marks.ts";
 
 /** Compressed bytes of the first batch, and of the largest. */
@@ -42,6 +43,26 @@ export function planProfile(layers: LayerTables, ranges: Iterable<ProfileRange>)
   }
   close();
   return plan;
+}
+
+/** The spans that hold the data of these files, each once, layer by layer. */
+export function planFiles({ layers, tree }: Pick<Archive, "layers" | "tree">, inodes: Iterable<number>): SpanRange[] {
+  const wanted = new Uint8Array(layers.firstSpan[layers.layerCount]!);
+  for (const inode of inodes) {
+    for (const { layer, plainOffset, lengthBytes } of planRead(tree, inode, 0, tree.sizeBytes(inode))) {
+      wanted.fill(1, layers.spanAt(layer, plainOffset), layers.spanAt(layer, plainOffset + lengthBytes - 1) + 1);
+    }
+  }
+  return planAll(layers).flatMap(({ layer, firstSpan, endSpan }) => {
+    const ranges: SpanRange[] = [];
+    for (let span = wanted.indexOf(1, firstSpan); span >= 0 && span < endSpan;) {
+      const end = wanted.indexOf(0, span);
+      const next = end < 0 ? endSpan : Math.min(end, endSpan);
+      ranges.push({ layer, firstSpan: span, endSpan: next });
+      span = wanted.indexOf(1, next);
+    }
+    return ranges;
+  });
 }
 
 /** Every span of the archive, layer by layer. */

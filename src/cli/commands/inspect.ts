@@ -64,10 +64,10 @@ function gather(archive: Archive, imageLayers: number | undefined) {
     // More than `layers` holds where the lowest alone were indexed.
     imageLayers: imageLayers ?? image.layers.length,
     layers: image.layers.map((layer, number) => ({ ...layer, ...describeLayer(archive, number) })),
-    sections: Object.fromEntries(SECTION_NAMES.map((name) => {
-      const { storedBytes, plainBytes } = archive.table.sections[name];
-      return [name, { storedBytes, plainBytes }];
-    })),
+    sections: Object.fromEntries([
+      ...SECTION_NAMES.map((name) => archive.table.sections[name]),
+      ...(archive.table.profile === undefined ? [] : [archive.table.profile]),
+    ].map(({ name, storedBytes, plainBytes }) => [name, { storedBytes, plainBytes }])),
   };
 }
 

@@ -2,8 +2,8 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
-import { ClipError } from "../../base/mod.ts";
+import { choice, string } from "@optique/core/valueparser";
+import { ClipError, messageOf } from "../../base/mod.ts";
 import { mountArchive } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
@@ -12,6 +12,7 @@ import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_option
 import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
 import { type ContentChoices, openContent } from "../open_content.ts";
 import { findArchive, type FoundArchive } from "../find_archive.ts";
+import { prefetch, PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
 import { contentOptions, registryOptions, requiredArgument } from "../options.ts";
 
 /** `clip mount` */
@@ -40,6 +41,13 @@ server was killed is replaced.`,
         flag("--allow-other", { description: message`Let other users in; root always does.` }),
         false,
       ),
+      prefetch: withDefault(
+        option("--prefetch", choice(PREFETCH_MODES, { metavar: "WHAT" }), {
+          description: message`What is fetched before anybody asks for it: none; profile, what the archive's profile \
+names, if it has one; all, that and then the rest of the image. Reads go first. Default profile.`,
+        }),
+        "profile" as const,
+      ),
       detach: withDefault(flag("--detached-child", { hidden: true }), false),
       shownAs: optional(option("--shown-as", string({ metavar: "NAME" }), { hidden: true })),
     }),
@@ -60,7 +68,12 @@ server was killed is replaced.`,
 export interface MountChoices {
   readonly file: string;
   readonly directory: string;
-  readonly mounting: { readonly allowOther: boolean; readonly detach: boolean; readonly shownAs: string | undefined };
+  readonly mounting: {
+    readonly allowOther: boolean;
+    readonly prefetch: PrefetchMode;
+    readonly detach: boolean;
+    readonly shownAs: string | undefined;
+  };
   readonly content: Omit<ContentChoices, "plainHttp">;
   readonly indexing: IndexingChoices;
   readonly reuse: IndexCacheChoices;
@@ -88,7 +101,12 @@ async function serveMount(found: FoundArchive, options: MountChoices, context: C
   const { source } = found;
   const archive = await found.open();
   const { content, close } = openContent(archive, { ...options.content, source, ...options.registry }, { io, log });
+  const ending = new AbortController();
   try {
+    // Begun before the mount answers: its first request is under way when the first reader comes.
+    const mode = options.content.offline ? "none" : options.mounting.prefetch;
+    const prefetched = prefetch(content, { mode, signal: ending.signal, log });
+    prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
     const mounted = await mountArchive(content, options.directory, {
       ...(options.mounting.allowOther ? { allowOther: true } : {}),
       log,
@@ -102,6 +120,7 @@ async function serveMount(found: FoundArchive, options: MountChoices, context: C
     await mounted.ended;
     log.info("unmounted", { mountpoint: mounted.mountpoint, ...content.counters });
   } finally {
+    ending.abort(new DOMException("the mount has ended", "AbortError"));
     close();
   }
 }

@@ -1,0 +1,111 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { multiple, withDefault } from "@optique/core/modifiers";
+import { argument, flag } from "@optique/core/primitives";
+import { choice } from "@optique/core/valueparser";
+import { formatBytes, UsageError, writeFileAtomically } from "../../base/mod.ts";
+import { MAGIC, withProfile } from "../../archive/mod.ts";
+import { formatProfile, type LayerRange, mergeProfiles, profileOf } from "../../content/mod.ts";
+import { FileRangeSource, LazyFile } from "../../oci/mod.ts";
+import { defineCommand } from "../command.ts";
+import { findArchive } from "../find_archive.ts";
+import { indexCacheOptions } from "../index_cache_options.ts";
+import { indexingOptions } from "../indexing_options.ts";
+import type { CommandContext } from "../io.ts";
+import { openArchiveFile } from "../open_content.ts";
+import { cacheDirOption, inflateOption, optionalArgument, requiredArgument } from "../options.ts";
+import { readProfileFile, readProfileFor } from "../profile_files.ts";
+
+const ACTIONS = ["add", "show", "rm"] as const;
+
+/** `clip profile` */
+export const profile = defineCommand({
+  summary: "Store in a .clip file what a start reads, to be fetched ahead.",
+  description:
+    message`A profile is what clip mount --record wrote: which parts of the image were read, in which order. \
+add puts profiles into an archive, behind what it has of them; clip mount then fetches that first. An IMAGE stands for the \
+archive that clip mount made of it, with the same options. show tells what a \
+profile or an archive's profile names, with --text as the profile itself. rm takes the profile out of an archive.`,
+  examples: [
+    "clip profile add python.clip start.profile",
+    "clip profile show --text python.clip",
+    "clip profile rm python:3.13",
+  ],
+  parser: object({
+    action: argument(choice(ACTIONS, { metavar: "ACTION" }), {
+      description: message`add, show or rm.`,
+      errors: { endOfInput: message`ACTION is missing: add, show or rm.` },
+    }),
+    file: requiredArgument(
+      "FILE.clip|IMAGE",
+      message`An archive, or an image that was mounted; to show, a profile too.`,
+    ),
+    profiles: multiple(optionalArgument("PROFILE", message`To add; several are taken in this order.`)),
+    text: withDefault(flag("--text", { description: message`Show the profile itself.` }), false),
+    cacheDir: cacheDirOption,
+    inflate: inflateOption,
+    indexing: indexingOptions,
+    reuse: indexCacheOptions,
+  }),
+  async run({ action, file, profiles, text, ...choices }, context) {
+    if (action === "add" && profiles.length === 0) throw new UsageError("PROFILE is missing: what is to be added?");
+    if (action !== "add" && profiles.length > 0) throw new UsageError(`clip profile ${action} takes one file`);
+    if (text && action !== "show") throw new UsageError("--text goes with show");
+    // An image is not looked up or indexed for this: what was mounted is known.
+    const { path } = await findArchive(file, { ...choices, offline: true, plainHttp: false }, context);
+    if (action === "add") await add(path, profiles, context);
+    else if (action === "rm") await replace(path, [], context);
+    else await show(path, text, context);
+  },
+});
+
+async function add(file: string, profiles: readonly string[], context: CommandContext): Promise<void> {
+  const archive = await openArchiveFile(file, context);
+  const parts = [archive.profile];
+  for (const path of profiles) parts.push(await readProfileFor(archive, path, context.log));
+  const ranges = mergeProfiles(archive, parts);
+  if (ranges.length === 0) throw new UsageError(`nothing that the profiles name is in ${file}`);
+  await replace(file, ranges, context);
+  context.io.out(`${file}: ${describe(ranges)}\n`);
+}
+
+/** Rewrites the file whole: a mount that has it open goes on with the old one. */
+async function replace(
+  file: string,
+  ranges: Parameters<typeof withProfile>[1],
+  { atEnd }: CommandContext,
+): Promise<void> {
+  const opened = new LazyFile(file);
+  atEnd(() => opened.close());
+  const source = new FileRangeSource({ file: opened, offset: 0, sizeBytes: opened.sizeBytes(), description: file });
+  await writeFileAtomically(file, await withProfile(source, ranges));
+}
+
+async function show(file: string, text: boolean, context: CommandContext): Promise<void> {
+  const { io } = context;
+  const ranges = isArchive(file) ? profileOf(await openArchiveFile(file, context)) : await readProfileFile(file);
+  if (text) return io.out(formatProfile(ranges));
+  io.out(`${file}: ${describe(ranges)}\n`);
+  const layers = new Map<string, LayerRange[]>(ranges.map(({ diffId }) => [diffId, []]));
+  for (const range of ranges) layers.get(range.diffId)!.push(range);
+  for (const [diffId, own] of layers) io.out(`  ${diffId}: ${describe(own)}\n`);
+}
+
+/** Whether a file begins as an archive does; what cannot be read is told of by who reads it. */
+function isArchive(path: string): boolean {
+  const head = new Uint8Array(MAGIC.length);
+  const file = new LazyFile(path);
+  try {
+    if (file.sizeBytes() < head.length) return false;
+    file.read(head, 0);
+    return MAGIC.every((byte, at) => head[at] === byte);
+  } finally {
+    file.close();
+  }
+}
+
+function describe(ranges: readonly { plainOffset: number; plainEndExclusive: number }[]): string {
+  if (ranges.length === 0) return "no profile";
+  const plainBytes = ranges.reduce((sum, range) => sum + range.plainEndExclusive - range.plainOffset, 0);
+  return `${ranges.length} ${ranges.length === 1 ? "range" : "ranges"} of ${formatBytes(plainBytes)} unpacked`;
+}

@@ -1,0 +1,97 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { multiple, withDefault } from "@optique/core/modifiers";
+import { flag } from "@optique/core/primitives";
+import { ClipError, formatBytes, formatDuration, utf8ToByteString } from "../../base/mod.ts";
+import { type Archive, S_IFDIR, S_IFREG, type Tree } from "../../archive/mod.ts";
+import { type Content, planAll, planFiles, planProfile, type SpanRange, SpanState } from "../../content/mod.ts";
+import { defineCommand } from "../command.ts";
+import { findArchive } from "../find_archive.ts";
+import { indexCacheOptions } from "../index_cache_options.ts";
+import { indexingOptions } from "../indexing_options.ts";
+import { noSuchPath, openContent } from "../open_content.ts";
+import { contentOptions, optionalArgument, registryOptions, requiredArgument } from "../options.ts";
+import { createSpanProgress } from "../progress.ts";
+
+/** `clip warm` */
+export const warm = defineCommand({
+  summary: "Fetch an image's files into the cache, without mounting it.",
+  description: message`Everything, or these paths (directories with all that is in them), or with --profile what the \
+archive's profile names. What is in the cache already is not fetched again; after Ctrl-C, what was fetched stays. When \
+warm succeeds, what was asked for is in the cache, and a mount with --offline can read it.`,
+  examples: [
+    "clip warm ubuntu.clip",
+    "clip warm ubuntu.clip /usr/bin /etc/passwd",
+    "clip warm --profile python:3.13",
+  ],
+  parser: object({
+    file: requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`),
+    paths: multiple(optionalArgument("PATH", message`In the image; symlinks are followed.`)),
+    profile: withDefault(
+      flag("--profile", { description: message`What the archive's profile names, and then the paths, if any.` }),
+      false,
+    ),
+    content: contentOptions,
+    indexing: indexingOptions,
+    reuse: indexCacheOptions,
+    registry: registryOptions,
+  }),
+  async run({ file, paths, profile, content: choices, indexing, reuse, registry }, context) {
+    const { io, log } = context;
+    const found = await findArchive(file, { ...choices, ...registry, indexing, reuse }, context);
+    const archive = await found.open();
+    const plan = planWarming(archive, paths, profile);
+    const source = choices.source ?? found.source;
+    const { content, close } = openContent(archive, { ...choices, source, ...registry }, { io, log });
+    const progress = createSpanProgress(indexing.progress, io);
+    const started = performance.now();
+    try {
+      await content.prefetch(plan, { signal: io.signal, onProgress: progress.onProgress });
+      progress.end();
+      io.signal.throwIfAborted();
+      io.out(`${file}: ${summary(content, plan)}; ${formatDuration(performance.now() - started)}\n`);
+    } finally {
+      progress.end();
+      close();
+    }
+  },
+});
+
+function planWarming(archive: Archive, paths: readonly string[], profile: boolean): SpanRange[] {
+  if (profile && archive.profile.length === 0) {
+    throw new ClipError("not_found", `${archive.description} holds no profile; clip profile add puts one in`);
+  }
+  const first = profile ? planProfile(archive.layers, archive.profile) : [];
+  if (paths.length === 0) return profile ? first : planAll(archive.layers);
+  const inodes = paths.map((path) => archive.tree.find(utf8ToByteString(path)) ?? noSuchPath(archive, path));
+  return [...first, ...planFiles(archive, filesBelow(archive.tree, inodes))];
+}
+
+/** The files among `inodes`, and those in the directories among them, at whatever depth. */
+function* filesBelow(tree: Tree, inodes: readonly number[]): Generator<number> {
+  const left = [...inodes];
+  for (let inode = left.pop(); inode !== undefined; inode = left.pop()) {
+    if (tree.type(inode) === S_IFREG) yield inode;
+    else if (tree.type(inode) === S_IFDIR) { for (const { inode: child } of tree.children(inode)) left.push(child); }
+  }
+}
+
+/** What is in the cache now. @throws {ClipError} where that is not all that was asked for. */
+function summary(content: Content, plan: readonly SpanRange[]): string {
+  const { layers } = content.archive;
+  const { requests, fetchedBytes } = content.counters;
+  const spans = new Set<number>();
+  let plainBytes = 0;
+  let missing = 0;
+  for (const { layer, firstSpan, endSpan } of plan) {
+    for (let span = firstSpan; span < endSpan; span++) {
+      if (spans.has(span)) continue;
+      spans.add(span);
+      plainBytes += layers.spanEnd(layer, span) - layers.spanOffsets[span]!;
+      if (content.spanStates[span] !== SpanState.verified) missing++;
+    }
+  }
+  if (missing > 0) throw new ClipError("io", `the cache did not take ${missing} of ${spans.size} spans`);
+  const fetched = `${formatBytes(fetchedBytes)} fetched in ${requests} ${requests === 1 ? "request" : "requests"}`;
+  return `${spans.size} spans of ${formatBytes(plainBytes)} are in the cache; ${fetched}`;
+}
