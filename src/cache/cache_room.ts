@@ -101,23 +101,25 @@ export class CacheRoom {
       // Nothing can be removed there.
     }
     this.#fullUntil = now + FULL_REST_MS;
+    this.#tell(now);
     return false;
   }
 
   /** Sets what may be written now, having made room for `bytes` if need be. */
   #look(bytes: number): void {
-    let room = this.#room();
+    let { room, usedBytes } = this.#measure();
     if (room < bytes) {
       // A little more than is needed, so that not every span that follows has to make room for itself.
-      if (this.#free(bytes - room + this.#lookEachBytes) > 0) room = this.#room();
+      const ahead = Math.min(this.#lookEachBytes, usedBytes / 16);
+      if (this.#free(bytes - room + ahead) > 0) room = this.#measure().room;
     }
     this.#allowedBytes = Math.max(0, Math.min(room, Math.max(bytes, this.#lookEachBytes)));
   }
 
-  #room(): number {
-    const used = listLayers(this.#folder).reduce((sum, layer) => sum + layer.allocatedBytes, 0);
+  #measure(): { room: number; usedBytes: number } {
+    const usedBytes = listLayers(this.#folder).reduce((sum, layer) => sum + layer.allocatedBytes, 0);
     const { maxBytes, reserveBytes } = this.#limits;
-    return Math.min(maxBytes - used, diskRoom(this.#folder).freeBytes - reserveBytes);
+    return { usedBytes, room: Math.min(maxBytes - usedBytes, diskRoom(this.#folder).freeBytes - reserveBytes) };
   }
 
   /** Gives about `bytes` back to the disk: whole layers that nobody uses, then spans of this process's own. */

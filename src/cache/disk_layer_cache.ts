@@ -87,14 +87,14 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     try {
       if (!this.#isWhole()) throw new Error("somebody has cut it short");
       // Room is made before, never after: what `write` has written is there when it returns.
-      if (this.#room?.admit(bytes.length) === false) throw new Error("the cache is full");
+      if (this.#room?.admit(bytes.length) === false) throw new ClipError("limit", "the cache is full");
       this.#writeData(plainOffset, bytes);
       this.#mark(span, PRESENT);
       this.#touch(span);
     } catch (error) {
-      throw new ClipError("io", `cannot write to the cache file ${this.dataPath}: ${messageOf(error)}`, {
-        cause: error,
-      });
+      const isFull = isDiskFull(error) || (error instanceof ClipError && error.code === "limit");
+      const message = `cannot write to the cache file ${this.dataPath}: ${messageOf(error)}`;
+      throw new ClipError(this.#room !== undefined && isFull ? "limit" : "io", message, { cause: error });
     }
   }
 

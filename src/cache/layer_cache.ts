@@ -45,7 +45,10 @@ export interface LayerCache {
   has(span: number): boolean;
   /** Fills `target` with the bytes from `plainOffset` on; false where the cache does not hold that many or cannot be read; `target` is then undefined. Never throws. */
   read(plainOffset: number, target: Uint8Array): boolean;
-  /** Keeps a span: first its bytes, then the note that it is present. @throws {ClipError} `io` when it cannot. */
+  /**
+   * Keeps a span: first its bytes, then the note that it is present.
+   * @throws {ClipError} `limit` where there is no room, which the cache tells of by itself; `io` when it cannot else.
+   */
   write(span: number, plainOffset: number, bytes: Uint8Array): void;
   /**
    * Makes room for a span that the caller is going to write to the file at `openPath` itself, at its own offset, maybe

@@ -316,6 +316,8 @@ export class Content {
   }
 
   #tellOfCacheFailure(error: unknown): void {
+    // Of that the cache itself tells.
+    if (error instanceof ClipError && error.code === "limit") return;
     if (this.#toldOfCacheFailure) return;
     this.#toldOfCacheFailure = true;
     this.#log.warn(`going on without the cache where it fails: ${messageOf(error)}`);
