@@ -9,7 +9,12 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-const WORKERS = ["src/indexer/digest_worker.ts", "src/indexer/layer_worker.ts", "src/mount/serve_worker.ts"];
+const WORKERS = [
+  "src/cache/remote/value_worker.ts",
+  "src/indexer/digest_worker.ts",
+  "src/indexer/layer_worker.ts",
+  "src/mount/serve_worker.ts",
+];
 const DEVELOPMENT_ONLY = ["assemblyscript", "echarts", "fast-check"];
 
 interface Lock {

@@ -12,3 +12,13 @@ export { type CacheLimits, defaultLimits, evictLayers } from "./cache_room.ts";
 export { diskSpanCache, type DiskSpanCacheOptions } from "./disk_span_cache.ts";
 export type { LayerCache, LayerKey, LayerUse, SpanCache } from "./layer_cache.ts";
 export type { RemoteCache } from "./remote_cache.ts";
+export {
+  DEFAULT_REMOTE_TIMEOUT_MS,
+  type Environment,
+  type ObservedGet,
+  type ObservedPut,
+  openRemoteCache,
+  REMOTE_CACHE_SCHEMES,
+  type RemoteCacheObserver,
+  type RemoteCacheOptions,
+} from "./remote/mod.ts";

@@ -1,0 +1,10 @@
+/** Caches that many machines share: stores of values by content, and the care with which they are asked. */
+export type { ContentStore, Environment } from "./content_store.ts";
+export {
+  DEFAULT_REMOTE_TIMEOUT_MS,
+  openRemoteCache,
+  openStore,
+  REMOTE_CACHE_SCHEMES,
+  type RemoteCacheOptions,
+} from "./open_remote_cache.ts";
+export type { ObservedGet, ObservedPut, RemoteCacheObserver } from "./remote_cache_observer.ts";
