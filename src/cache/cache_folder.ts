@@ -1,10 +1,12 @@
-import { lstatSync, readdirSync, statfsSync, unlinkSync } from "node:fs";
+import { lstatSync, readdirSync, readSync, statfsSync, unlinkSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { Digest } from "../base/mod.ts";
+import { type Digest, MIB } from "../base/mod.ts";
 import { LockableFile, WHOLE_FILE } from "./lockable_file.ts";
 
 /** Names of data files and maps; nothing else in the folder is the cache's. */
 const FILE_NAME = /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})(?:\.([0-9a-f]{16})\.map)?$/;
+/** Marks a span as present in a map file. */
+export const PRESENT = 1;
 /** Blocks of `stat` are of so many bytes, whatever the file system's are. */
 const STAT_BLOCK_BYTES = 512;
 
@@ -67,6 +69,30 @@ function namesIn(folder: string): string[] {
   } catch (error) {
     if ((error as { code?: string }).code === "ENOENT") return [];
     throw error;
+  }
+}
+
+/** Longer maps are nobody's: a layer of a terabyte has some hundred thousand spans. */
+const MAX_MAP_BYTES = 16 * MIB;
+
+/** How many spans a map says are present; undefined where it cannot be read, or is no map of clip's. */
+export function countPresent({ path }: CachedMap): number | undefined {
+  let file: LockableFile;
+  try {
+    file = new LockableFile(path, { create: false });
+  } catch {
+    return undefined;
+  }
+  try {
+    const bytes = file.sizeBytes();
+    if (bytes > MAX_MAP_BYTES) return undefined;
+    const map = new Uint8Array(bytes);
+    readSync(file.descriptor, map, 0, bytes, 0);
+    return map.reduce((count, byte) => count + (byte === PRESENT ? 1 : 0), 0);
+  } catch {
+    return undefined;
+  } finally {
+    file.close();
   }
 }
 

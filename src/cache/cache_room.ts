@@ -28,6 +28,16 @@ export function defaultLimits(folder: string): CacheLimits {
   return { maxBytes: Math.min(10 * GIB, totalBytes / 10), reserveBytes: Math.min(GIB, totalBytes / 20) };
 }
 
+/**
+ * What the cache in a folder takes of the disk, and what it may take beyond: less than nothing where it is over a limit.
+ * In bytes. @throws {Error} where the folder or the disk cannot be looked at.
+ */
+export function measureRoom(folder: string, limits: CacheLimits): { usedBytes: number; room: number } {
+  const usedBytes = listLayers(folder).reduce((sum, layer) => sum + layer.allocatedBytes, 0);
+  const { maxBytes, reserveBytes } = limits;
+  return { usedBytes, room: Math.min(maxBytes - usedBytes, diskRoom(folder).freeBytes - reserveBytes) };
+}
+
 /** A layer that this process has open, and that can lose single spans. */
 export interface PunchableLayer {
   /**
@@ -107,24 +117,18 @@ export class CacheRoom {
 
   /** Sets what may be written now, having made room for `bytes` if need be. */
   #look(bytes: number): void {
-    let { room, usedBytes } = this.#measure();
+    let { room, usedBytes } = measureRoom(this.#folder, this.#limits);
     if (room < bytes) {
       // A little more than is needed, so that not every span that follows has to make room for itself.
       const ahead = Math.min(this.#lookEachBytes, usedBytes / 16);
-      if (this.#free(bytes - room + ahead) > 0) room = this.#measure().room;
+      if (this.#free(bytes - room + ahead) > 0) room = measureRoom(this.#folder, this.#limits).room;
     }
     this.#allowedBytes = Math.max(0, Math.min(room, Math.max(bytes, this.#lookEachBytes)));
   }
 
-  #measure(): { room: number; usedBytes: number } {
-    const usedBytes = listLayers(this.#folder).reduce((sum, layer) => sum + layer.allocatedBytes, 0);
-    const { maxBytes, reserveBytes } = this.#limits;
-    return { usedBytes, room: Math.min(maxBytes - usedBytes, diskRoom(this.#folder).freeBytes - reserveBytes) };
-  }
-
   /** Gives about `bytes` back to the disk: whole layers that nobody uses, then spans of this process's own. */
   #free(bytes: number): number {
-    let freed = evictLayers(this.#folder, bytes, this.#log);
+    let freed = evictLayers(this.#folder, bytes, this.#log)?.bytes ?? 0;
     // The first round spares what was touched since the last time, the second what is touched meanwhile.
     for (let round = 0; round < 2; round++) {
       for (const layer of this.#layers) if (freed < bytes) freed += layer.punch(bytes - freed);
@@ -145,22 +149,31 @@ export class CacheRoom {
   }
 }
 
+/** What went to make room. */
+export interface Evicted {
+  /** How many layers. */
+  readonly layers: number;
+  /** What their files took of the disk. */
+  readonly bytes: number;
+}
+
 /**
- * Removes layers that nobody uses, those used longest ago first, until `bytes` are free; the bytes given back. While
- * another process does the same, it does nothing. @throws {Error} where the folder cannot be read or changed.
+ * Removes layers that nobody uses, those used longest ago first, until `bytes` are given back; what went. Undefined
+ * where another process is at the same just now. @throws {Error} where the folder cannot be read or changed.
  */
-export function evictLayers(folder: string, bytes: number, log: Logger): number {
+export function evictLayers(folder: string, bytes: number, log: Logger): Evicted | undefined {
   const lock = new LockableFile(`${folder}/${EVICTION_LOCK}`, { create: true });
-  let freed = 0;
+  const evicted = { layers: 0, bytes: 0 };
   try {
-    if (lock.lock("exclusive", WHOLE_FILE) === "held") return 0;
+    if (lock.lock("exclusive", WHOLE_FILE) === "held") return undefined;
     for (const layer of listLayers(folder).sort((a, b) => a.usedMs - b.usedMs)) {
-      if (freed >= bytes) break;
+      if (evicted.bytes >= bytes) break;
       if (!removeLayer(layer)) continue;
-      freed += layer.allocatedBytes;
+      evicted.layers++;
+      evicted.bytes += layer.allocatedBytes;
       log.info("evicted a layer from the cache", { layer: layer.diffId, bytes: layer.allocatedBytes });
     }
-    return freed;
+    return evicted;
   } finally {
     lock.close();
   }

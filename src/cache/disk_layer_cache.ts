@@ -1,12 +1,10 @@
 import { fstatSync, futimesSync, readSync, writeSync } from "node:fs";
 import { ClipError, digestAlgorithm, digestHex, messageOf } from "../base/mod.ts";
-import { removeMaps } from "./cache_folder.ts";
+import { PRESENT, removeMaps } from "./cache_folder.ts";
 import type { CacheRoom, PunchableLayer } from "./cache_room.ts";
 import type { LayerCache, LayerKey, LayerUse } from "./layer_cache.ts";
 import { LockableFile, WHOLE_FILE } from "./lockable_file.ts";
 
-/** Marks a span as present in a map file. */
-const PRESENT = 1;
 /** Who takes a layer's files or spans away holds its lock for milliseconds; a stopped process must not stop others. */
 const OPEN_TIMEOUT_MS = 2000;
 const OPEN_PAUSE_MS = 2;
@@ -57,7 +55,7 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
       throw error;
     }
     this.#noteUse();
-    room?.add(this);
+    if (use !== undefined) room?.add(this);
   }
 
   has(span: number): boolean {
@@ -258,8 +256,9 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     }
   }
 
-  /** The time at which a layer was used last is that of its data file. */
+  /** The time at which a layer was used last is that of its data file. Who reads without a use only looks after it. */
   #noteUse(): void {
+    if (this.#use === undefined) return;
     try {
       const now = new Date();
       futimesSync(this.#data.descriptor, now, now);

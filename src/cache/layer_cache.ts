@@ -77,7 +77,7 @@ export interface SpanCache {
   /** For messages. */
   readonly description: string;
   /**
-   * The spans of a layer. With `use`, spans of it may be taken away to make room, but only while another span is being
+   * The spans of a layer. With `use`, this counts as a use of the layer, and spans of it may be taken away to make room, but only while another span is being
    * admitted or written through an object of this cache, before that returns; else they stay until `close`.
    * @throws {ClipError} `io` when they cannot be kept there.
    */

@@ -2,13 +2,14 @@
 export {
   type CachedLayer,
   type CachedMap,
+  countPresent,
   type DiskRoom,
   diskRoom,
   isInUse,
   listLayers,
   removeLayer,
 } from "./cache_folder.ts";
-export { type CacheLimits, defaultLimits, evictLayers } from "./cache_room.ts";
+export { type CacheLimits, defaultLimits, type Evicted, evictLayers, measureRoom } from "./cache_room.ts";
 export { diskSpanCache, type DiskSpanCacheOptions } from "./disk_span_cache.ts";
 export type { LayerCache, LayerKey, LayerUse, SpanCache } from "./layer_cache.ts";
 export type { RemoteCache } from "./remote_cache.ts";

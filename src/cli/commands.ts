@@ -57,6 +57,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/verify.ts")).verify,
   },
   {
+    name: "cache",
+    summary: "Look after the layers kept on this machine's disk.",
+    load: async () => (await import("./commands/cache.ts")).cache,
+  },
+  {
     name: "version",
     summary: "Tell the version.",
     load: async () => (await import("./commands/version.ts")).version,

@@ -131,7 +131,12 @@ async function runCommand(
 
 /** The argument that is missed first. Every command that can miss one begins with one. */
 function firstArgument(usage: Usage): string {
-  for (const term of usage) if (term.type === "argument") return term.metavar;
+  for (const term of usage) {
+    if (term.type === "argument") return term.metavar;
+    if (term.type !== "exclusive") continue;
+    const names = term.terms.flatMap(([first]) => first?.type === "command" ? [first.name] : []);
+    if (names.length > 0) return `one of ${names.join(", ")}`;
+  }
   return "an argument";
 }
 

@@ -19,3 +19,4 @@ export {
 export { ProfileRecorder } from "./profile_recorder.ts";
 export { type Piece, planRead } from "./read_plan.ts";
 export { type VerifiedLayers, verifyLayers } from "./verify_layers.ts";
+export { type VerifiedCache, verifyCache } from "./verify_cache.ts";

@@ -98,7 +98,8 @@ roomTest("the layers used longest ago make room for new ones", async ({ folder, 
   const cache = open();
   for (const name of "abc") await fill(cache, name);
   assert.ok(usedBytes(folder) <= 3 * LAYER_BYTES);
-  cache.openLayer(keyOf("a")).close();
+  cache.openLayer(keyOf("a"), layerUse({ spans: SPANS, spanBytes: SPAN_BYTES })).close();
+  cache.openLayer(keyOf("b")).close(); // no use
   await fill(cache, "d");
   assert.ok(usedBytes(folder) <= 3 * LAYER_BYTES);
   assert.ok(names(folder).includes("a"), "used again since");
