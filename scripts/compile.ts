@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 
 const WORKERS = [
   "src/cache/remote/value_worker.ts",
+  "src/content/decode_worker.ts",
   "src/indexer/digest_worker.ts",
   "src/indexer/layer_worker.ts",
   "src/mount/serve_worker.ts",

@@ -6,6 +6,7 @@ export * from "./digest.ts";
 export * from "./errors.ts";
 export * from "./limiter.ts";
 export * from "./log.ts";
+export * from "./plain_error.ts";
 export * from "./range_source.ts";
 export * from "./retry.ts";
 export * from "./single_flight.ts";

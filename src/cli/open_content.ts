@@ -46,7 +46,6 @@ export function openContent(
   const content = new Content({
     archive,
     blob: async (layer) => {
-      if (choices.offline) throw new ClipError("io", "it is in no cache, and --offline forbids fetching it");
       const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
       return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
     },
@@ -54,6 +53,7 @@ export function openContent(
     useCheckpoints: !choices.noCheckpoints,
     inflate: choices.inflate,
     deadlineMs: choices.deadlineMs,
+    offline: choices.offline,
     log,
   });
   return {

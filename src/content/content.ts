@@ -1,44 +1,47 @@
-import { Buffer } from "node:buffer";
-import { LRUCache } from "lru-cache";
-import {
-  ClipError,
-  displayByteString,
-  formatDuration,
-  type Logger,
-  messageOf,
-  MIB,
-  sha256Bytes,
-  SingleFlight,
-} from "../base/mod.ts";
-import type { Archive } from "../archive/mod.ts";
+import { displayByteString, messageOf } from "../base/mod.ts";
+import { type Archive, SPARSE_LAYER } from "../archive/mod.ts";
 import type { LayerCache } from "../cache/mod.ts";
-import type { ContentOptions, PrefetchOptions, SpanRange } from "./content_options.ts";
+import type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./content_options.ts";
 import { type ContentCounters, newCounters } from "./counters.ts";
-import { layerKey, layerUse } from "./layer_key.ts";
-import { LocalReaders, SpanState } from "./local_readers.ts";
-import { planRead, planRun, type Run } from "./read_plan.ts";
-import { decodeRun } from "./run_decoder.ts";
-import { RunFlight } from "./run_flight.ts";
+import type { LocalReaders } from "./local_readers.ts";
+import type { Tier } from "./observer.ts";
+import { prefetch } from "./prefetch.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import { planRead } from "./read_plan.ts";
+import { Rests } from "./rests.ts";
+import { SpanFetcher } from "./span_fetcher.ts";
+import { SpanStore } from "./span_store.ts";
 
-/** Spans just decoded or verified, kept for the reads that come next and for where no cache can hold them. */
-const RECENT_BYTES = 32 * MIB;
-/** A span whose bytes are not the layer's, however they were fetched, fails at once for so long. */
-const CORRUPT_REST_MS = 10_000;
-/** A layer is inflated from its start for the sake of an unusable checkpoint no more often than this. */
-const WHOLE_LAYER_REST_MS = 60_000;
+const DEADLINE_MS = 30_000;
+/** A span that was had and is gone again when it is looked at is got again so many times. */
+const MAX_TRIES = 3;
+/** Cheapest first. */
+const TIERS: readonly Tier[] = ["memory", "disk", "remote", "registry", "layer"];
+
+/** A part of a read that lies in one span. */
+interface Part {
+  readonly layer: number;
+  readonly span: number;
+  /** Of its first byte in the span. */
+  readonly offset: number;
+  readonly target: Uint8Array;
+}
+
 /**
- * After a fetch has failed, retries included, further reads of the layer fail at once for so long: the kernel asks
- * again, page by page, for a read-ahead that failed.
- */
-const UNREACHABLE_REST_MS = 1000;
-
-/** A fetch over a link of this speed, 64 KiB a second, still meets its deadline. */
-const SLOWEST_LINK_BYTES_PER_MS = 64;
-
-/**
- * The files' contents: reads are answered from the cache, or fetched, decoded, verified, cached and then answered.
+ * The files' contents: reads are answered from what is at hand, or fetched, decoded, verified, kept and then answered.
  * All bytes that come out have been verified against the archive's digests since this object was made. Concurrent
  * reads of one span share one fetch.
+ *
+ *     read ──▶ SpanStore: cache files, memory
+ *       └────▶ SpanFetcher: each span once ──▶ RunFetcher: queue, claims, remote cache ──▶ fetchRuns ──▶ DecodePool
+ *
+ * What is asked for is a span; what is fetched is a run (see read_plan.ts), together with those that follow it where they
+ * are wanted too; what is decoded is again a run, in a thread of the pool that verifies its spans and writes them to the
+ * cache file itself. So this thread only passes on what arrives, and the compressed bytes of one run are decoded while
+ * those of the next arrive.
+ *
+ * Who goes through a file gets what is next before asking for it ({@linkcode ReadAhead}). The thread that serves a mount
+ * answers by itself what is at hand, unseen from here; it tells of the spans that `notify` is set for, once each.
  */
 export class Content {
   /** The archive whose files are read. */
@@ -50,288 +53,181 @@ export class Content {
   /** Those of `localReaders`: `verified` is set in the same turn in which the cache said that it has the span. */
   readonly spanStates: Uint8Array<SharedArrayBuffer>;
   #options: ContentOptions;
-  #log: Logger;
-  #caches: (LayerCache | undefined)[];
-  #recent: LRUCache<number, Uint8Array>;
-  #spanFlights = new SingleFlight<number, Uint8Array>();
-  #runs = new Map<number, RunFlight>();
-  /** By span: corrupt. By −1 − layer: unreachable. */
-  #restUntil = new Map<number, { time: number; error: unknown }>();
+  #store: SpanStore;
+  #fetcher: SpanFetcher;
+  #readAhead: ReadAhead;
+  #touched: Uint8Array;
   #lastLoggedError: unknown;
-  #wholeLayerUntil = new Map<number, number>();
-  #toldOfCacheFailure = false;
-  #isClosed = false;
-  #toldOfWholeLayers = new Set<number>();
 
   /** Opens nothing yet: caches are opened as layers are read. */
   constructor(options: ContentOptions) {
+    const { archive, log, observer } = options;
     this.#options = options;
-    this.#log = options.log;
-    this.archive = options.archive;
-    const { layers } = options.archive;
-    this.localReaders = new LocalReaders(layers.firstSpan[layers.layerCount]!);
+    this.archive = archive;
+    const { counters } = this;
+    this.#store = new SpanStore({
+      archive,
+      cache: options.cache,
+      memoryBytes: options.memoryBytes,
+      log,
+      onVerified: (layer, span) => {
+        counters.cachedSpans++;
+        observer?.onSpan?.(layer, span, "disk");
+      },
+    });
+    const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    this.#fetcher = new SpanFetcher({ options, store: this.#store, rests: new Rests(), counters, deadlineMs });
+    this.#readAhead = new ReadAhead(archive.layers);
+    this.localReaders = this.#store.readers;
     this.spanStates = this.localReaders.spanStates;
-    this.#caches = Array.from({ length: layers.layerCount });
-    this.#recent = new LRUCache({ maxSize: RECENT_BYTES, sizeCalculation: (bytes) => Math.max(bytes.length, 1) });
+    this.#touched = new Uint8Array(this.spanStates.length);
   }
 
   /**
    * Reads [offset, offset + length) of a file to `target` at `at`, as far as the file goes; the number of bytes.
-   * @throws {ClipError} when the bytes cannot be had or cannot be verified; `target` is then undefined in that range.
+   * @throws {ClipError} when the bytes cannot be had or cannot be verified; the reason of the signal. `target` is then
+   * undefined in that range.
    */
-  async read(inode: number, offset: number, length: number, target: Uint8Array, at: number): Promise<number> {
+  async read(
+    inode: number,
+    offset: number,
+    length: number,
+    target: Uint8Array,
+    at: number,
+    { signal, pid }: ReadOptions = {},
+  ): Promise<number> {
+    const started = performance.now();
     const bytes = Math.max(0, Math.min(length, this.archive.tree.sizeBytes(inode) - offset));
     target.fill(0, at, at + bytes);
-    for (const piece of planRead(this.archive.tree, inode, offset, bytes)) {
-      const start = at + piece.targetOffset;
-      await this.#readLayer(piece.layer, piece.plainOffset, target.subarray(start, start + piece.lengthBytes), inode);
+    const tiers: Tier[] = ["memory"];
+    let failed: { error: unknown } | undefined;
+    const missing: Promise<void>[] = [];
+    for (const part of this.#parts(inode, offset, target.subarray(at, at + bytes))) {
+      this.touched(inode, part.layer, part.span);
+      const tier = this.#store.read(part.layer, part.span, part.offset, part.target);
+      if (tier !== undefined) tiers.push(tier);
+      else {
+        const got = this.#get(part, signal).then((tier) => void tiers.push(tier));
+        missing.push(got.catch((error) => this.#tellOfFailure(inode, part, failed ??= { error }, signal)));
+      }
     }
-    this.counters.servedBytes += bytes;
+    // All of them, even if one fails: nothing is to be written to the target afterwards.
+    if (missing.length > 0) await Promise.all(missing);
+    if (failed === undefined) this.counters.servedBytes += bytes;
+    const tier = TIERS[Math.max(...tiers.map((tier) => TIERS.indexOf(tier)))]!;
+    const durationMs = performance.now() - started;
+    this.#options.observer?.onRead?.({
+      inode,
+      offset,
+      lengthBytes: bytes,
+      ...(pid === undefined ? {} : { pid }),
+      tier,
+      durationMs,
+      ...failed,
+    });
+    if (failed !== undefined) throw (failed as { error: unknown }).error;
     return bytes;
   }
 
-  async #readLayer(layer: number, plainOffset: number, target: Uint8Array, inode: number): Promise<void> {
-    const { layers } = this.archive;
-    for (let at = 0; at < target.length;) {
-      const span = layers.spanAt(layer, plainOffset + at);
-      const inSpan = plainOffset + at - layers.spanOffsets[span]!;
-      const take = Math.min(target.length - at, layers.spanEnd(layer, span) - plainOffset - at);
-      let bytes: Uint8Array;
-      try {
-        bytes = await this.span(layer, span);
-      } catch (error) {
-        const path = displayByteString(this.archive.tree.path(inode));
-        // While a failure rests, readers that poll would fill the log with it.
-        const repeated = error === this.#lastLoggedError;
-        this.#lastLoggedError = error;
-        const fields = { layer, span: span - layers.firstSpan[layer]! };
-        this.#log[repeated ? "debug" : "error"](`cannot read ${path}: ${messageOf(error)}`, fields);
-        throw error;
+  /** The parts of a read in the order of the file; what none covers is zeros. */
+  *#parts(inode: number, offset: number, target: Uint8Array): Generator<Part> {
+    const { layers, tree } = this.archive;
+    for (const { layer, plainOffset, lengthBytes, targetOffset } of planRead(tree, inode, offset, target.length)) {
+      let span = layers.spanAt(layer, plainOffset);
+      for (let done = 0; done < lengthBytes; span++) {
+        const inSpan = plainOffset + done - layers.spanOffsets[span]!;
+        const take = Math.min(lengthBytes - done, layers.spanEnd(layer, span) - plainOffset - done);
+        const start = targetOffset + done;
+        yield { layer, span, offset: inSpan, target: target.subarray(start, start + take) };
+        done += take;
       }
-      target.set(bytes.subarray(inSpan, inSpan + take), at);
-      at += take;
     }
   }
 
-  /** The verified bytes of span number `span` (archive-wide) of `layer`; not to be changed. @throws as `read`. */
-  span(layer: number, span: number): Promise<Uint8Array> {
-    const recent = this.#recent.get(span);
-    if (recent !== undefined) return Promise.resolve(recent);
-    return this.#spanFlights.run(span, async () => {
-      const bytes = this.#fromCache(layer, span) ?? await this.#fromSource(layer, span);
-      this.#recent.set(span, bytes);
-      return bytes;
-    });
+  async #get({ layer, span, offset, target }: Part, signal: AbortSignal | undefined): Promise<Tier> {
+    for (let attempt = 1;; attempt++) {
+      const { bytes, tier } = await this.#fetcher.want(layer, span, "read", signal);
+      if (bytes !== undefined) {
+        target.set(bytes.subarray(offset, offset + target.length));
+        return tier;
+      }
+      if (this.#store.read(layer, span, offset, target) !== undefined) return tier;
+      if (attempt === MAX_TRIES) throw new Error(`span ${span} went away ${MAX_TRIES} times`);
+    }
+  }
+
+  #tellOfFailure(inode: number, { layer, span }: Part, { error }: { error: unknown }, signal?: AbortSignal): void {
+    if (signal?.aborted && error === signal.reason) return;
+    // While a failure rests, readers that poll would fill the log with it.
+    const repeated = error === this.#lastLoggedError;
+    this.#lastLoggedError = error;
+    const path = displayByteString(this.archive.tree.path(inode));
+    const fields = { layer, span: span - this.archive.layers.firstSpan[layer]! };
+    this.#options.log[repeated ? "debug" : "error"](`cannot read ${path}: ${messageOf(error)}`, fields);
   }
 
   /**
-   * Brings spans into the cache that nobody waits for yet, in order. `ranges` are of archive-wide span numbers; what is
-   * cached is passed over. Readers go first. `onProgress` is told how many spans are done, of how many.
-   * @throws {ClipError} the first failure, after which nothing more is fetched; the reason of `signal`.
+   * A reader of a file has touched a span, wherever it was answered from: the thread that serves a mount tells of spans
+   * that `notify` was set for.
+   */
+  touched(inode: number, layer: number, span: number): void {
+    this.localReaders.takeNotify(span);
+    if (this.#touched[span] === 0) {
+      this.#touched[span] = 1;
+      this.#options.observer?.onFirstTouch?.(layer, span);
+    }
+    const ahead = this.#readAhead.touch(inode, layer, span, this.#endSpan(inode, layer, span));
+    if (ahead === undefined) return;
+    this.localReaders.setNotify(ahead.firstSpan);
+    for (let next = ahead.firstSpan; next < ahead.endSpan; next++) {
+      // Who reads there will be told why it cannot be had.
+      if (!this.#store.has(layer, next)) this.#fetcher.want(layer, next, "readahead").catch(() => {});
+    }
+  }
+
+  /** One past the last span of a layer that has data of a file; of sparse files, whose data lie anywhere, no other. */
+  #endSpan(inode: number, layer: number, span: number): number {
+    const { layers, tree } = this.archive;
+    if (tree.columns.layer[inode] === SPARSE_LAYER) return span + 1;
+    return layers.spanAt(layer, tree.plainOffset(inode) + tree.sizeBytes(inode) - 1) + 1;
+  }
+
+  /** From now on the observer hears of each span's first touch, of those too that the serving thread answers. */
+  watchTouches(): void {
+    for (let span = 0; span < this.spanStates.length; span++) this.localReaders.setNotify(span);
+  }
+
+  /**
+   * Brings spans to the cache that nobody waits for yet, in order, several with one request where they are neighbours.
+   * `ranges` are of archive-wide span numbers; what is cached is passed over. Readers go first. `onProgress` is told how
+   * many spans are done, of how many.
+   * @throws {ClipError} the first failure, after which nothing more is asked for; the reason of `signal`.
    */
   async prefetch(ranges: Iterable<SpanRange>, options: PrefetchOptions = {}): Promise<void> {
-    const wanted = [...ranges];
-    const spans = wanted.reduce((sum, { firstSpan, endSpan }) => sum + endSpan - firstSpan, 0);
-    let done = 0;
-    for (const { layer, firstSpan, endSpan } of wanted) {
-      for (let span = firstSpan; span < endSpan; span++) {
-        options.signal?.throwIfAborted();
-        if (this.spanStates[span] !== SpanState.verified) await this.span(layer, span);
-        options.onProgress?.(++done, spans);
-      }
-    }
-  }
-
-  #fromCache(layer: number, span: number): Uint8Array | undefined {
-    const { layers } = this.archive;
-    const cache = this.layerCache(layer);
-    const number = span - layers.firstSpan[layer]!;
-    if (cache === undefined || !cache.has(number)) return undefined;
-    const start = layers.spanOffsets[span]!;
-    const bytes = new Uint8Array(layers.spanEnd(layer, span) - start);
-    if (cache.read(start, bytes) && Buffer.compare(sha256Bytes(bytes), layers.spanDigest(span)) === 0) {
-      this.spanStates[span] = SpanState.verified;
-      this.counters.cachedSpans++;
-      return bytes;
-    }
-    this.#log.warn("a cached span is damaged and will be fetched again", { layer, span: number, file: cache.dataPath });
-    this.spanStates[span] = SpanState.unknown;
-    cache.forget(number);
-    return undefined;
-  }
-
-  async #fromSource(layer: number, span: number): Promise<Uint8Array> {
-    for (const key of [span, -1 - layer]) {
-      const resting = this.#restUntil.get(key);
-      if (resting === undefined) continue;
-      if (resting.time > Date.now()) throw resting.error;
-      this.#restUntil.delete(key);
-    }
-    try {
-      return await this.#fetchSpan(layer, span);
-    } catch (error) {
-      const corrupt = isContentError(error);
-      const restMs = corrupt ? CORRUPT_REST_MS : UNREACHABLE_REST_MS;
-      this.#restUntil.set(corrupt ? span : -1 - layer, { time: Date.now() + restMs, error });
-      throw error;
-    }
-  }
-
-  async #fetchSpan(layer: number, span: number): Promise<Uint8Array> {
-    const { layers } = this.archive;
-    const wholeLayer = !this.#options.useCheckpoints;
-    if (wholeLayer) this.#tellOfWholeLayer(layer, "checkpoints are off");
-    const run = planRun(layers, layer, span, wholeLayer);
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await this.#fromRun(run, span);
-      } catch (error) {
-        if (!isContentError(error)) throw error;
-        if (attempt === 1) {
-          this.#log.warn(`fetching again: ${messageOf(error)}`, { layer, span: span - layers.firstSpan[layer]! });
-          continue;
-        }
-        if (run.checkpoint === layers.firstCheckpoint[layer]!) throw error;
-        const whole = planRun(layers, layer, span, true);
-        if (!this.#mayInflate(whole)) {
-          const bytes = this.#fromCache(layer, span);
-          if (bytes === undefined) throw error;
-          return bytes;
-        }
-        this.#tellOfWholeLayer(layer, `a checkpoint is unusable (${messageOf(error)})`);
-        return await this.#fromRun(whole, span);
-      }
-    }
-  }
-
-  /** Whether a whole layer may be inflated: now and then, and joined whenever it is under way. */
-  #mayInflate(whole: Run): boolean {
-    if (this.#runs.has(this.#runKey(whole))) return true;
-    if ((this.#wholeLayerUntil.get(whole.layer) ?? 0) > Date.now()) return false;
-    this.#wholeLayerUntil.set(whole.layer, Date.now() + WHOLE_LAYER_REST_MS);
-    return true;
-  }
-
-  #tellOfWholeLayer(layer: number, reason: string): void {
-    if (this.#toldOfWholeLayers.has(layer)) return;
-    this.#toldOfWholeLayers.add(layer);
-    this.#log.warn(`inflating the whole of layer ${layer}: ${reason}`);
-  }
-
-  /** A span out of a run, joined where it is under way. */
-  async #fromRun(run: Run, span: number): Promise<Uint8Array> {
-    for (;;) {
-      const flight = this.#runFlight(run);
-      if (!flight.hasPassed(span)) return await flight.span(span);
-      // It went by before anybody asked for it.
-      const bytes = this.#recent.get(span) ?? this.#fromCache(run.layer, span);
-      if (bytes !== undefined) return bytes;
-      await flight.ended;
-    }
-  }
-
-  /** The run under way from that checkpoint, or a new one. */
-  #runFlight(run: Run): RunFlight {
-    const key = this.#runKey(run);
-    let flight = this.#runs.get(key);
-    if (flight === undefined) {
-      flight = new RunFlight((onSpan) => this.#decode(run, onSpan), () => this.#runs.delete(key));
-      this.#runs.set(key, flight);
-    }
-    return flight;
-  }
-
-  /** A whole-layer run and the run from the first checkpoint share the checkpoint, but not the extent. */
-  #runKey(run: Run): number {
-    return run.checkpoint * 2 + (run.endSpan === this.archive.layers.firstSpan[run.layer + 1] ? 1 : 0);
-  }
-
-  async #decode(run: Run, onSpan: (span: number, bytes: Uint8Array) => void): Promise<void> {
-    const { layers } = this.archive;
-    const oneSpan = run.endSpan - run.firstSpan === 1;
-    const compressedBytes = run.compressedEndExclusive - run.compressedOffset;
-    const deadlineMs = (this.#options.deadlineMs ?? 30_000) + compressedBytes / SLOWEST_LINK_BYTES_PER_MS;
-    const deadline = oneSpan ? AbortSignal.timeout(deadlineMs) : undefined;
-    const source = await this.#options.blob(run.layer);
-    const started = performance.now();
-    await decodeRun(this.archive, run, source, {
-      onRequest: (bytes) => {
-        this.counters.requests++;
-        this.counters.fetchedBytes += bytes;
-        this.#log.debug("fetching", {
-          layer: run.layer,
-          firstSpan: run.firstSpan - layers.firstSpan[run.layer]!,
-          spans: run.endSpan - run.firstSpan,
-          offset: run.compressedOffset,
-          bytes,
-          plainBytes: run.plainBytes,
-        });
+    await prefetch(
+      this.archive.layers,
+      {
+        has: (layer, span) => this.#store.has(layer, span),
+        fetch: (layer, span, signal) => this.#fetcher.want(layer, span, "prefetch", signal),
       },
-      onSpan: (span, bytes) => {
-        this.counters.decodedSpans++;
-        this.counters.decodedBytes += bytes.length;
-        // What no cache holds is at least kept for those who read on.
-        if (!this.#store(run.layer, span, bytes)) this.#recent.set(span, bytes);
-        onSpan(span, bytes);
-      },
-    }, { signal: deadline, inflate: this.#options.inflate }).catch((error) => {
-      if (deadline === undefined || error !== deadline.reason) throw error;
-      throw new ClipError("network", `${source.description}: no answer within ${formatDuration(deadlineMs)}`);
-    });
-    const durationMs = Math.round(performance.now() - started);
-    this.#log.debug("fetched", {
-      layer: run.layer,
-      firstSpan: run.firstSpan - layers.firstSpan[run.layer]!,
-      durationMs,
-    });
+      ranges,
+      options,
+    );
   }
 
-  /** Whether the cache has it now. */
-  #store(layer: number, span: number, bytes: Uint8Array): boolean {
-    const { layers } = this.archive;
-    const cache = this.layerCache(layer);
-    if (cache === undefined) return false;
-    try {
-      cache.write(span - layers.firstSpan[layer]!, layers.spanOffsets[span]!, bytes);
-      this.spanStates[span] = SpanState.verified;
-      return true;
-    } catch (error) {
-      this.#tellOfCacheFailure(error);
-      return false;
-    }
+  /** Whether the cache file holds a span, verified or not. */
+  isCached(layer: number, span: number): boolean {
+    return this.layerCache(layer)?.has(span - this.archive.layers.firstSpan[layer]!) ?? false;
   }
 
   /** The cache of a layer; undefined where it cannot be used (which is logged once): reads then go on without it. */
   layerCache(layer: number): LayerCache | undefined {
-    if (this.#isClosed) return undefined;
-    try {
-      return this.#caches[layer] ??= this.#options.cache.openLayer(
-        layerKey(this.archive, layer),
-        layerUse(this.archive, layer, this.localReaders),
-      );
-    } catch (error) {
-      this.#tellOfCacheFailure(error);
-      return undefined;
-    }
+    return this.#store.layerCache(layer);
   }
 
-  #tellOfCacheFailure(error: unknown): void {
-    // Of that the cache itself tells.
-    if (error instanceof ClipError && error.code === "limit") return;
-    if (this.#toldOfCacheFailure) return;
-    this.#toldOfCacheFailure = true;
-    this.#log.warn(`going on without the cache where it fails: ${messageOf(error)}`);
-  }
-
-  /** Closes the caches. Reads under way go on without them, or fail. */
+  /** Ends what is under way, which fails, and closes the caches. */
   close(): void {
-    this.#isClosed = true;
-    for (const cache of this.#caches) cache?.close();
-    this.#caches.fill(undefined);
+    this.#fetcher.close();
+    this.#store.close();
   }
-}
-
-/** The source answered, but with bytes that are not the layer's: fetching again or decoding from elsewhere may help. */
-function isContentError(error: unknown): boolean {
-  return error instanceof ClipError && (error.code === "corrupt" || error.code === "digest_mismatch");
 }

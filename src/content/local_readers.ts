@@ -1,5 +1,12 @@
-/** States of a span, in the array that the serving threads share. */
-export const SpanState = { unknown: 0, verified: 1 } as const;
+/** Bits of a span's state. They are changed one at a time and atomically, since both threads do. */
+export const SpanState = {
+  /** Nothing is known of it. */
+  unknown: 0,
+  /** The layer's cache file holds it, and this mount has verified it. */
+  verified: 1,
+  /** Whoever reads it next clears the bit and says so: like the kernel's PG_readahead. */
+  notify: 2,
+} as const;
 
 /** Who takes bytes away waits so long for a read from a file to end; mostly it is over at once. */
 const RETIRE_TIMEOUT_MS = 100;
@@ -11,7 +18,7 @@ const RETIRE_PAUSE_MS = 1;
  * arrays in another thread.
  */
 export class LocalReaders {
-  /** One byte a span: `verified` once its bytes in the layer's cache file have been checked. */
+  /** One byte a span, bits of {@linkcode SpanState}. */
   readonly spanStates: Uint8Array<SharedArrayBuffer>;
   /** One byte a span: not 0 where it was read since the cache set it to 0. */
   readonly touched: Uint8Array<SharedArrayBuffer>;
@@ -25,12 +32,37 @@ export class LocalReaders {
     this.sequence = typeof from === "number" ? new Int32Array(new SharedArrayBuffer(4)) : from.sequence;
   }
 
+  /** Whether the layer's cache file is known to hold a span. */
+  isVerified(span: number): boolean {
+    return (Atomics.load(this.spanStates, span) & SpanState.verified) !== 0;
+  }
+
+  /** From now on a span may be read from the file. */
+  setVerified(span: number): void {
+    Atomics.or(this.spanStates, span, SpanState.verified);
+  }
+
+  /** The next who reads a span is to say so. */
+  setNotify(span: number): void {
+    Atomics.or(this.spanStates, span, SpanState.notify);
+  }
+
+  /** Clears `notify` of a span; whether it was set. */
+  takeNotify(span: number): boolean {
+    return (Atomics.and(this.spanStates, span, ~SpanState.notify) & SpanState.notify) !== 0;
+  }
+
+  /** A span in the file is not what it should be. */
+  setUnknown(span: number): void {
+    Atomics.and(this.spanStates, span, ~SpanState.verified);
+  }
+
   /**
    * Takes verified spans away from the reading thread: true once it reads none of them, nor will before they are verified
    * again. False where a read does not end in time; the spans are to be verified again in any case.
    */
   retire(spans: Iterable<number>): boolean {
-    for (const span of spans) Atomics.store(this.spanStates, span, SpanState.unknown);
+    for (const span of spans) this.setUnknown(span);
     // A read that begins from here on sees that. One that has begun may not have.
     const sequence = Atomics.load(this.sequence, 0);
     if (sequence % 2 === 0) return true;

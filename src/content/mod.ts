@@ -1,6 +1,6 @@
 /** File contents: from a place in a file to verified bytes. */
 export { Content } from "./content.ts";
-export type { ContentOptions, PrefetchOptions, SpanRange } from "./content_options.ts";
+export type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./content_options.ts";
 export type { ContentCounters } from "./counters.ts";
 export { layerKey } from "./layer_key.ts";
 export { LocalReaders, SpanState } from "./local_readers.ts";

@@ -1,35 +1,102 @@
-/** A run being decoded, and those who wait for one of its spans: each is answered as soon as its span has passed. */
+import { firstDemand } from "./demand.ts";
+import type { DecodeTask } from "./decode_pool.ts";
+import type { Demand, Tier } from "./observer.ts";
+import type { Run } from "./read_plan.ts";
+
+/** A span that was had. */
+export interface HadSpan {
+  /** Not to be changed; undefined: they are to be looked for in the store. */
+  readonly bytes: Uint8Array | undefined;
+  /** Where it came from. */
+  readonly tier: Tier;
+}
+
+/** The span is to be looked for in the store. */
+export const AT_HAND: HadSpan = { bytes: undefined, tier: "disk" };
+
+/**
+ * A run that is wanted: queued, then under way, then over. Those who wait for one of its spans are answered as soon as
+ * that span has passed.
+ */
 export class RunFlight {
-  /** Resolves when the run is over, whatever came of it. */
+  readonly run: Run;
+  /** The most urgent of those who want it. */
+  demand: Demand;
+  /** Whether its work has begun: it can no longer be taken back. */
+  isUnderWay = false;
+  /** Whether this process has the right to fetch it. */
+  isClaimed = false;
+  /** Whether it is over. */
+  isOver = false;
+  /** The decoding, once that has begun. */
+  task: DecodeTask | undefined;
+  /** Resolves when it is over, whatever came of it. */
   readonly ended: Promise<void>;
-  #passed = new Set<number>();
-  #waiters = new Map<number, PromiseWithResolvers<Uint8Array>>();
+  #end: () => void;
+  #passed: Uint8Array;
+  #waiters = new Map<number, PromiseWithResolvers<HadSpan>>();
 
-  /**
-   * Starts `decode`, which tells of each span as it passes. `onEnd` is called once it is over and before any waiter
-   * hears of a failure: from then on nobody may be sent here, since nothing would answer.
-   */
-  constructor(decode: (onSpan: (span: number, bytes: Uint8Array) => void) => Promise<void>, onEnd: () => void) {
-    const work = decode((span, bytes) => {
-      this.#passed.add(span);
-      this.#waiters.get(span)?.resolve(bytes);
-      this.#waiters.delete(span);
-    });
-    this.ended = work.then(onEnd, (error) => {
-      onEnd();
-      for (const waiter of this.#waiters.values()) waiter.reject(error);
-    });
+  /** Queued. */
+  constructor(run: Run, demand: Demand) {
+    this.run = run;
+    this.demand = demand;
+    this.#passed = new Uint8Array(run.endSpan - run.firstSpan);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    this.#end = resolve;
   }
 
-  /** Whether the span went by already. */
+  /** How many spans somebody waits for. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** Whether somebody waits for that span. */
+  isWanted(span: number): boolean {
+    return this.#waiters.has(span);
+  }
+
+  /** Whether that span has gone by already: who wants it now is not answered by this flight. */
   hasPassed(span: number): boolean {
-    return this.#passed.has(span);
+    return this.#passed[span - this.run.firstSpan] !== 0;
   }
 
-  /** A span that has not passed yet. Rejects with what ends the run before it. */
-  span(span: number): Promise<Uint8Array> {
+  /** Makes it as urgent as `demand`, if it is not yet. */
+  raise(demand: Demand): void {
+    this.demand = firstDemand(this.demand, demand);
+    if (this.task !== undefined) this.task.demand = this.demand;
+  }
+
+  /** A span that has not passed yet. Rejects with what ends the flight before it. */
+  span(span: number): Promise<HadSpan> {
     let waiter = this.#waiters.get(span);
     if (waiter === undefined) this.#waiters.set(span, waiter = Promise.withResolvers());
     return waiter.promise;
+  }
+
+  /** Nobody waits for that span any more. */
+  leave(span: number, reason: unknown): void {
+    this.#waiters.get(span)?.reject(reason);
+    this.#waiters.delete(span);
+  }
+
+  /** Answers those who wait for a span. It has passed only once it is at hand for those who come later. */
+  answer(span: number, had: HadSpan): void {
+    this.#waiters.get(span)?.resolve(had);
+    this.#waiters.delete(span);
+  }
+
+  /** A span is at hand, or is gone for good: who comes later has to look elsewhere. */
+  pass(span: number, had: HadSpan): void {
+    this.answer(span, had);
+    this.#passed[span - this.run.firstSpan] = 1;
+  }
+
+  /** Over: who still waits gets `error`. From now on nobody may be sent here. */
+  finish(error: unknown): void {
+    this.isOver = true;
+    for (const waiter of this.#waiters.values()) waiter.reject(error);
+    this.#waiters.clear();
+    this.#end();
   }
 }

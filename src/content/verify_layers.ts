@@ -1,8 +1,9 @@
-import type { RangeSource } from "../base/mod.ts";
+import { type Logger, type RangeSource, SILENT } from "../base/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { Archive } from "../archive/mod.ts";
-import { planRun } from "./read_plan.ts";
-import { decodeRun } from "./run_decoder.ts";
+import { DecodePool } from "./decode_pool.ts";
+import { fetchRuns } from "./fetch_runs.ts";
+import { planRun, type Run } from "./read_plan.ts";
 
 /** What was verified. */
 export interface VerifiedLayers {
@@ -12,6 +13,9 @@ export interface VerifiedLayers {
   readonly plainBytes: number;
 }
 
+/** A request may take this long to bring its next bytes. */
+const DEADLINE_MS = 30_000;
+
 /**
  * Fetches all layers and decodes every run from its own checkpoint, so that each checkpoint is proved as well as each
  * span. A layer that the image holds twice is read once.
@@ -19,31 +23,53 @@ export interface VerifiedLayers {
  */
 export async function verifyLayers(
   archive: Archive,
-  { blob, signal, inflate }: {
+  { blob, signal, inflate, log = SILENT }: {
     blob: (layer: number) => RangeSource;
     signal?: AbortSignal;
     inflate?: InflateName | undefined;
+    log?: Logger;
   },
 ): Promise<VerifiedLayers> {
   const { layers, image } = archive;
   const seen = new Set<string>();
+  const pool = new DecodePool({ log });
   let spans = 0;
   let plainBytes = 0;
-  for (let layer = 0; layer < layers.layerCount; layer++) {
-    const { digest } = image.layers[layer]!;
-    if (seen.has(digest)) continue;
-    seen.add(digest);
-    const source = blob(layer);
-    for (let span = layers.firstSpan[layer]!; span < layers.firstSpan[layer + 1]!;) {
-      signal?.throwIfAborted();
-      const run = planRun(layers, layer, span, false);
-      const onSpan = (_: number, bytes: Uint8Array) => {
-        spans++;
-        plainBytes += bytes.length;
-      };
-      await decodeRun(archive, run, source, { onRequest: () => {}, onSpan }, { signal, inflate });
-      span = run.endSpan;
+  try {
+    for (let layer = 0; layer < layers.layerCount; layer++) {
+      const { digest } = image.layers[layer]!;
+      if (seen.has(digest)) continue;
+      seen.add(digest);
+      const context = { archive, source: blob(layer), pool, inflate, deadlineMs: DEADLINE_MS, signal };
+      for (const run of runsOf(archive, layer)) {
+        signal?.throwIfAborted();
+        let failure: unknown;
+        await fetchRuns([{
+          run,
+          demand: "prefetch",
+          file: undefined,
+          isWanted: () => false,
+          onTask: () => {},
+          onEarly: () => {},
+          onSpan: (_, bytes) => {
+            spans++;
+            plainBytes += bytes!.length;
+          },
+          onEnd: (error) => failure = error,
+        }], context);
+        if (failure !== undefined) throw failure;
+      }
     }
+  } finally {
+    pool.close();
   }
   return { spans, plainBytes };
+}
+
+function* runsOf({ layers }: Archive, layer: number): Generator<Run> {
+  for (let span = layers.firstSpan[layer]!; span < layers.firstSpan[layer + 1]!;) {
+    const run = planRun(layers, layer, span, false);
+    yield run;
+    span = run.endSpan;
+  }
 }

@@ -1,5 +1,5 @@
 /** What a digest thread and its Worker say to each other. */
-import type { PlainError } from "./layer_messages.ts";
+import type { PlainError } from "../base/mod.ts";
 import type { PlainDigests, SpanLimits } from "./plain_digester.ts";
 import type { RingMemory } from "./record_ring.ts";
 

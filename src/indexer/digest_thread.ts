@@ -1,6 +1,5 @@
-import { ClipError } from "../base/mod.ts";
+import { ClipError, fromPlainError } from "../base/mod.ts";
 import { DigestRecord, type DigestStart, type FromDigestWorker } from "./digest_messages.ts";
-import { fromPlainError } from "./layer_messages.ts";
 import type { PlainDigester, PlainDigests, SpanLimits } from "./plain_digester.ts";
 import { createRing, RingWriter } from "./record_ring.ts";
 

@@ -1,6 +1,6 @@
 /** Worker: digests one plain stream after another. Blocks while it waits for the ring. */
+import { toPlainError } from "../base/mod.ts";
 import { DigestRecord, type DigestStart, type FromDigestWorker } from "./digest_messages.ts";
-import { toPlainError } from "./layer_messages.ts";
 import { InlineDigester, type PlainDigests, type SpanLimits } from "./plain_digester.ts";
 import { RingReader } from "./record_ring.ts";
 

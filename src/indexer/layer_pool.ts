@@ -1,5 +1,5 @@
-import { ClipError } from "../base/mod.ts";
-import { type FromLayerWorker, fromPlainError, type ToLayerWorker } from "./layer_messages.ts";
+import { ClipError, fromPlainError } from "../base/mod.ts";
+import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
 import { decodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { LayerScan } from "./layer_scan.ts";

@@ -1,6 +1,7 @@
 /** Worker: scans one layer after another. See layer_messages.ts for what is said. */
+import { toPlainError } from "../base/mod.ts";
 import { DigestThread } from "./digest_thread.ts";
-import { type FromLayerWorker, type ToLayerWorker, toPlainError } from "./layer_messages.ts";
+import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
 import { encodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
 import type { LayerScan } from "./layer_scan.ts";
 import { LayerScanner, spanLimits } from "./scan_layer.ts";

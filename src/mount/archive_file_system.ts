@@ -12,8 +12,10 @@ export interface LocalLayers {
   readonly firstSpan: Uint32Array;
   /** As LayerTables'. */
   readonly spanOffsets: Float64Array;
-  /** Content's: which spans the files below hold, verified. */
+  /** Content's: which spans the files below hold, verified, and which are to be told of. */
   readonly readers: LocalReaders;
+  /** A file was read from a span that was to be told of. */
+  onTouched(inode: number, layer: number, span: number): void;
   /**
    * Reads up to `bytes` at `plainOffset` of a layer's file to `target` at `at`; the number of bytes, or −errno where
    * there is no file.
@@ -136,15 +138,22 @@ export class ArchiveFileSystem implements FileSystem {
     const { readers } = this.#layers;
     readers.begin();
     try {
-      return this.#readLocal(layer, plainOffset, bytes, target, at);
+      return this.#readLocal(inode, layer, plainOffset, bytes, target, at);
     } finally {
       readers.end();
     }
   }
 
   /** Between `begin` and `end`: what is verified when it is looked at stays in the file until it has been read. */
-  #readLocal(layer: number, plainOffset: number, bytes: number, target: Uint8Array, at: number): number {
-    if (!this.#verified(layer, plainOffset, plainOffset + bytes)) return READ_DEFERRED;
+  #readLocal(
+    inode: number,
+    layer: number,
+    plainOffset: number,
+    bytes: number,
+    target: Uint8Array,
+    at: number,
+  ): number {
+    if (!this.#verified(inode, layer, plainOffset, plainOffset + bytes)) return READ_DEFERRED;
     for (let done = 0; done < bytes;) {
       const read = this.#layers.read(layer, plainOffset + done, bytes - done, target, at + done);
       // Gone, or cut short by someone else: the other thread will fetch it again.
@@ -154,12 +163,15 @@ export class ArchiveFileSystem implements FileSystem {
     return bytes;
   }
 
-  #verified(layer: number, start: number, endExclusive: number): boolean {
+  /** Whether all of it is at hand. What is to be told of is: by the other thread where that has to do the reading. */
+  #verified(inode: number, layer: number, start: number, endExclusive: number): boolean {
     const { firstSpan, spanOffsets, readers } = this.#layers;
     const end = firstSpan[layer + 1]!;
     let span = spanAt(spanOffsets, firstSpan[layer]!, end, start);
     do {
-      if (Atomics.load(readers.spanStates, span) !== SpanState.verified) return false;
+      const state = Atomics.load(readers.spanStates, span);
+      if ((state & SpanState.verified) === 0) return false;
+      if (state !== SpanState.verified && readers.takeNotify(span)) this.#layers.onTouched(inode, layer, span);
       // Written only once: other threads' processors need not fetch the line again for each read.
       if (readers.touched[span] === 0) readers.touched[span] = 1;
       span++;

@@ -70,6 +70,7 @@ export async function mountArchive(
   worker.onmessage = ({ data }: MessageEvent<FromServeWorker>) => {
     if (data.type === "ready") ready.resolve();
     else if (data.type === "deferred") replies.answer(data.read);
+    else if (data.type === "touched") content.touched(data.inode, data.layer, data.span);
     else if (data.type === "interrupt") replies.interrupt(data.uniqueLow, data.uniqueHigh);
     else if (data.type === "log") options.writeLog(data.line);
     else if (data.error !== undefined) fail(data.error);
@@ -131,7 +132,8 @@ class MissReplies {
   #content: Content;
   #replies: DeferredReplies;
   #log: Logger;
-  #waiting = 0;
+  /** By the number of the request. */
+  #waiting = new Map<bigint, AbortController>();
 
   constructor(content: Content, fd: number, log: Logger) {
     this.#content = content;
@@ -140,28 +142,26 @@ class MissReplies {
   }
 
   async answer(read: DeferredRead): Promise<void> {
-    this.#waiting++;
+    const unique = uniqueOf(read.uniqueLow, read.uniqueHigh);
+    const stop = new AbortController();
+    this.#waiting.set(unique, stop);
     try {
       const buffer = new Uint8Array(REPLY_HEADER_BYTES + read.lengthBytes);
       const { inode, offset, lengthBytes } = read;
-      const bytes = await this.#content.read(inode, offset, lengthBytes, buffer, REPLY_HEADER_BYTES);
+      const options = { signal: stop.signal, pid: read.pid };
+      const bytes = await this.#content.read(inode, offset, lengthBytes, buffer, REPLY_HEADER_BYTES, options);
       this.#replies.replyData(read, buffer, bytes);
     } catch (error) {
       // Content has logged what went wrong.
       this.#fail(read, errnoOf(error));
     } finally {
-      this.#waiting--;
+      this.#waiting.delete(unique);
     }
   }
 
-  /** A reader was sent a signal: it gets EINTR; the data, once there, is cached all the same. */
+  /** A reader was sent a signal: it gets EINTR. What is being fetched for it is cached; what is not yet, is not. */
   interrupt(uniqueLow: number, uniqueHigh: number): void {
-    if (this.#waiting === 0) return;
-    try {
-      this.#replies.replyInterrupted(uniqueLow, uniqueHigh);
-    } catch (error) {
-      this.#log.warn(messageOf(error));
-    }
+    this.#waiting.get(uniqueOf(uniqueLow, uniqueHigh))?.abort(new ClipError("aborted", "the reader was interrupted"));
   }
 
   #fail(read: DeferredRead, errno: number): void {
@@ -171,4 +171,8 @@ class MissReplies {
       this.#log.error(messageOf(error));
     }
   }
+}
+
+function uniqueOf(low: number, high: number): bigint {
+  return BigInt(high) << 32n | BigInt(low);
 }

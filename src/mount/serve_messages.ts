@@ -24,6 +24,8 @@ export type FromServeWorker =
   | { readonly type: "ready" }
   /** A read whose data is not at hand: the main thread is to answer it. */
   | { readonly type: "deferred"; readonly read: DeferredRead }
+  /** A span that was to be told of was read. */
+  | { readonly type: "touched"; readonly inode: number; readonly layer: number; readonly span: number }
   /** The caller of a request was sent a signal. */
   | { readonly type: "interrupt"; readonly uniqueLow: number; readonly uniqueHigh: number }
   /** A line for the log. */

@@ -32,6 +32,7 @@ function serveArchive(start: ServeStart): void {
     firstSpan,
     spanOffsets,
     readers: new LocalReaders(start.readers),
+    onTouched: (inode, layer, span) => port.postMessage({ type: "touched", inode, layer, span }),
     read: (layer, plainOffset, bytes, target, at) => files.read(layer, plainOffset, bytes, target, at),
   });
   const server = new FuseServer(fileSystem, {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeRun } from "../../src/content/run_decoder.ts";
 import { planRead, planRun } from "../../src/content/read_plan.ts";
 import { equalBytes } from "../../src/base/mod.ts";
 import { testSeed } from "../codec/seeded_random.ts";
@@ -90,44 +89,4 @@ test("the runs of a layer ask for adjoining ranges: hardly a byte is asked for t
     }
     assert(runs >= 3, `${runs} runs in layer ${layer}`);
   }
-});
-
-test("every run decodes from exactly its range to exactly its spans", async () => {
-  for (const sample of [SAMPLE, ONE_BLOCK]) {
-    const { archive, sources, layers } = sample;
-    for (const { layer, span } of spansOf(sample)) {
-      const run = planRun(archive.layers, layer, span, false);
-      if (run.firstSpan !== span) continue;
-      const source = sources[layer]!;
-      source.requests.length = 0;
-      const asked: number[] = [];
-      const seen: number[] = [];
-      await decodeRun(archive, run, source, {
-        onRequest: (bytes) => asked.push(bytes),
-        onSpan: (number, bytes) => {
-          const start = archive.layers.spanOffsets[number]!;
-          assert(equalBytes(bytes, layers[layer]!.plain.subarray(start, archive.layers.spanEnd(layer, number))));
-          seen.push(number);
-        },
-      });
-      assert.deepEqual(seen, Array.from({ length: run.endSpan - run.firstSpan }, (_, i) => run.firstSpan + i));
-      assert.deepEqual(asked, [run.compressedEndExclusive - run.compressedOffset]);
-      assert.deepEqual(source.requests, [{ offset: run.compressedOffset, endExclusive: run.compressedEndExclusive }]);
-    }
-  }
-});
-
-test("a run over damaged bytes gives the good spans before the damage, and then an error", async () => {
-  const { archive, sources } = ONE_BLOCK;
-  const source = sources[0]!;
-  const run = planRun(archive.layers, 0, 0, false);
-  assert.equal(run.endSpan, 4);
-  for (const [at, good] of [[40_000, 0], [Math.floor(source.sizeBytes * 0.7), 2]] as const) {
-    source.onPiece = (piece, { offset }) => void (piece[at - offset]! ^= 0x10);
-    const seen: number[] = [];
-    const work = decodeRun(archive, run, source, { onRequest: () => {}, onSpan: (span) => seen.push(span) });
-    await assert.rejects(work, /blob 0.*(digest mismatch|bad)|gzip/);
-    assert.deepEqual(seen, Array.from({ length: good }, (_, i) => i));
-  }
-  source.onPiece = () => {};
 });

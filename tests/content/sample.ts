@@ -96,12 +96,19 @@ async function buildOneBlockSample(): Promise<Sample> {
   return { ...await archiveOf([layer]), layers: [layer], files };
 }
 
-/** A content over a sample. */
+/** A content over a sample; it decodes in place if nothing else is said, since a Worker takes longer to start. */
 export function openSample(
   { archive, sources }: Pick<Sample, "archive" | "sources">,
   options: Partial<ContentOptions> & Pick<ContentOptions, "cache">,
 ): Content {
-  return new Content({ archive, blob: (layer) => sources[layer]!, useCheckpoints: true, log: SILENT, ...options });
+  return new Content({
+    archive,
+    blob: (layer) => sources[layer]!,
+    useCheckpoints: true,
+    decodeWorkers: 0,
+    log: SILENT,
+    ...options,
+  });
 }
 
 /** Runs `work` with a disk cache in a folder that is gone afterwards. */

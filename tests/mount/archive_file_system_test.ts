@@ -41,6 +41,7 @@ function open(archive: Archive, plains: readonly Uint8Array[]) {
   const { firstSpan, spanOffsets, layerCount } = archive.layers;
   const readers = new LocalReaders(firstSpan[layerCount]!);
   const { spanStates } = readers;
+  const touched: { inode: number; layer: number; span: number }[] = [];
   const reads: { layer: number; plainOffset: number; bytes: number }[] = [];
   const local = {
     /** How far each layer's file reaches. */
@@ -54,6 +55,7 @@ function open(archive: Archive, plains: readonly Uint8Array[]) {
     firstSpan,
     spanOffsets,
     readers,
+    onTouched: (inode, layer, span) => void touched.push({ inode, layer, span }),
     read(layer, plainOffset, bytes, target, at) {
       if (local.failure !== 0) return local.failure;
       const end = Math.min(plainOffset + Math.min(bytes, local.pieceBytes), local.sizes[layer]!);
@@ -63,7 +65,7 @@ function open(archive: Archive, plains: readonly Uint8Array[]) {
       return part.length;
     },
   });
-  return { fileSystem, spanStates, reads, local };
+  return { fileSystem, readers, spanStates, reads, touched, local };
 }
 
 const SPECIAL = specialLayer();

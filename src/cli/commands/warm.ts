@@ -4,7 +4,7 @@ import { multiple, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
 import { ClipError, formatBytes, formatDuration, utf8ToByteString } from "../../base/mod.ts";
 import { type Archive, S_IFDIR, S_IFREG, type Tree } from "../../archive/mod.ts";
-import { type Content, planAll, planFiles, planProfile, type SpanRange, SpanState } from "../../content/mod.ts";
+import { type Content, planAll, planFiles, planProfile, type SpanRange } from "../../content/mod.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -88,7 +88,7 @@ function summary(content: Content, plan: readonly SpanRange[]): string {
       if (spans.has(span)) continue;
       spans.add(span);
       plainBytes += layers.spanEnd(layer, span) - layers.spanOffsets[span]!;
-      if (content.spanStates[span] !== SpanState.verified) missing++;
+      if (!content.isCached(layer, span)) missing++;
     }
   }
   if (missing > 0) throw new ClipError("io", `the cache did not take ${missing} of ${spans.size} spans`);
