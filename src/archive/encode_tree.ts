@@ -35,7 +35,8 @@ export interface TreeSections {
  */
 export function encodeTree(root: TreeNode): TreeSections {
   const { nodes, parents, links, dirents } = numberNodes(root);
-  const columns = Object.fromEntries(INODE_COLUMNS.map((name) => [name, new Uint32Array(nodes.length)])) as Record<
+  const inodes = columnSection(nodes.length - 1, INODE_COLUMNS.map(() => nodes.length));
+  const columns = Object.fromEntries(INODE_COLUMNS.map((name, i) => [name, inodes.columns[i]!])) as Record<
     InodeColumn,
     Uint32Array
   >;
@@ -80,11 +81,8 @@ export function encodeTree(root: TreeNode): TreeSections {
     }
   }
   return {
-    inodes: encodeColumns(nodes.length - 1, INODE_COLUMNS.map((name) => columns[name])),
-    dirents: encodeColumns(dirents.inodes.length, [
-      Uint32Array.from(dirents.nameStarts),
-      Uint32Array.from(dirents.inodes),
-    ]),
+    inodes: inodes.section,
+    dirents: dirents.section,
     names: dirents.names.bytes(),
     targets: targets.bytes(),
     extents: encodeExtents(extents),
@@ -93,51 +91,71 @@ export function encodeTree(root: TreeNode): TreeSections {
 }
 
 function numberNodes(root: TreeNode) {
+  const direntCount = countDirents(root);
+  const { section, columns } = columnSection(direntCount, [direntCount + 1, direntCount]);
+  const [nameStarts, inodes] = columns as [Uint32Array, Uint32Array];
   const nodes: TreeNode[] = [root, root]; // entry 0 is never read; inode 1 is the root
-  const parents: number[] = [0, 1];
-  const links: number[] = [0, 2];
+  // One place for each inode there can be.
+  const parents = new Uint32Array(direntCount + 2);
+  const links = new Uint32Array(direntCount + 2);
+  const first = new Uint32Array(direntCount + 2);
+  parents[1] = 1;
+  links[1] = 2;
   const numbers = new Map<TreeNode, number>([[root, 1]]);
-  const dirents = { names: new Appender(), nameStarts: [0], inodes: [] as number[], first: [] as number[] };
+  const names = new Appender();
+  let dirent = 0;
   for (let directory = 1; directory < nodes.length; directory++) {
     const children = nodes[directory]!.children;
     if (children === undefined) continue;
-    dirents.first[directory] = dirents.inodes.length;
+    first[directory] = dirent;
     for (const name of [...children.keys()].sort(compareByteStrings)) {
       const child = children.get(name)!;
       let inode = numbers.get(child);
       if (inode === undefined) {
         inode = nodes.push(child) - 1;
         numbers.set(child, inode);
-        parents.push(directory);
-        links.push(child.children === undefined ? 0 : 2);
+        parents[inode] = directory;
+        links[inode] = child.children === undefined ? 0 : 2;
       } else {
         assert(child.children === undefined, "a directory has two names");
       }
       if (child.children === undefined) links[inode]!++;
       else links[directory]!++;
-      dirents.names.add(name);
-      dirents.nameStarts.push(dirents.names.length);
-      dirents.inodes.push(inode);
+      names.add(name);
+      inodes[dirent++] = inode;
+      nameStarts[dirent] = names.length;
     }
   }
-  return { nodes, parents, links, dirents };
+  return { nodes, parents, links, dirents: { first, names, section } };
 }
-
 /** Order of names in a directory: byte by byte, as unsigned numbers. */
 export function compareByteStrings(a: ByteString, b: ByteString): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function encodeColumns(count: number, columns: readonly Uint32Array[]): Uint8Array {
-  const total = columns.reduce((bytes, column) => bytes + column.byteLength, COLUMNS_HEADER_BYTES);
-  const section = new Uint8Array(total);
+/** How many names there are in all directories. */
+function countDirents(root: TreeNode): number {
+  let count = 0;
+  const directories = [root];
+  for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
+    count += directory.children!.size;
+    for (const child of directory.children!.values()) if (child.children !== undefined) directories.push(child);
+  }
+  return count;
+}
+
+/** A section of columns, each with so many places, all zero, to be filled in it. */
+function columnSection(count: number, lengths: readonly number[]): { section: Uint8Array; columns: Uint32Array[] } {
+  const places = lengths.reduce((sum, length) => sum + length, 0);
+  const section = new Uint8Array(COLUMNS_HEADER_BYTES + places * Uint32Array.BYTES_PER_ELEMENT);
   new DataView(section.buffer).setUint32(0, count, true);
   let at = COLUMNS_HEADER_BYTES;
-  for (const column of columns) {
-    section.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
+  const columns = lengths.map((length) => {
+    const column = new Uint32Array(section.buffer, at, length);
     at += column.byteLength;
-  }
-  return section;
+    return column;
+  });
+  return { section, columns };
 }
 
 /** How many columns a section has; for the tests. */
@@ -158,18 +176,23 @@ function encodeExtents(extents: readonly Extent[]): Uint8Array {
 
 /** Byte strings one after another. */
 class Appender {
-  #parts: ByteString[] = [];
+  #bytes = new Uint8Array(64 * 1024);
   length = 0;
 
   add(text: ByteString): number {
     const at = this.length;
-    this.#parts.push(text);
     this.length += text.length;
+    if (this.length > this.#bytes.length) {
+      const grown = Math.max(this.length, 2 * this.#bytes.length);
+      this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(grown)); // the old bytes do not wait for the collector
+    }
+    const bytes = this.#bytes;
+    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
     return at;
   }
 
   bytes(): Uint8Array {
-    return fromByteString(this.#parts.join(""));
+    return this.#bytes.subarray(0, this.length);
   }
 }
 

@@ -127,16 +127,14 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     return offsets[span + 1]! - offsets[span]!;
   }
 
-  note(span: number): boolean {
-    // What is not admitted may have been punched between the writing and this.
-    if (!this.#admitted.delete(span)) return false;
+  note(span: number): void {
+    this.#admitted.delete(span);
     try {
-      if (this.#data.sizeBytes() < this.#key.plainBytes) return false;
+      if (this.#data.sizeBytes() < this.#key.plainBytes) return;
       this.#mark(span, PRESENT);
       this.#touch(span);
-      return true;
     } catch {
-      return false; // it will be fetched again by whoever comes later
+      // It will be fetched again by whoever comes later.
     }
   }
 

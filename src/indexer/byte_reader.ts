@@ -33,6 +33,16 @@ export class ByteReader {
     return this.#bytes.length - this.#at;
   }
 
+  /** How many bytes have been read. */
+  get position(): number {
+    return this.#at;
+  }
+
+  /** The bytes read since `position` was `start`: a view. */
+  since(start: number): Uint8Array {
+    return this.#bytes.subarray(start, this.#at);
+  }
+
   /** Fields read from now on are those of `table[row]`; an empty name: of no table. */
   within(table: string, row = -1): void {
     this.#table = table;

@@ -80,8 +80,8 @@ export class ByteWriter {
     if (needed > this.#maxBytes) {
       throw new ClipError("limit", `the index of a layer would take more than ${formatBytes(this.#maxBytes)}`);
     }
-    const grown = new Uint8Array(Math.min(Math.max(needed, 2 * this.#bytes.length), this.#maxBytes));
-    grown.set(this.written());
-    this.#bytes = grown;
+    // The old bytes are moved, or freed at once: waiting for the collector, all of them would be held together.
+    const grown = Math.min(Math.max(needed, 2 * this.#bytes.length), this.#maxBytes);
+    this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(grown));
   }
 }

@@ -1,21 +1,11 @@
-/** What a digest thread and its Worker say to each other. */
+/** What a digest Worker and the thread that makes the plain bytes say to each other, through a port. */
 import type { PlainError } from "../base/mod.ts";
-import type { PlainDigests, SpanLimits } from "./plain_digester.ts";
-import type { RingMemory } from "./record_ring.ts";
-
-/** Types of the ring's records. */
-export const DigestRecord = {
-  /** Plain bytes. */
-  bytes: 0,
-  /** A checkpoint: its plain offset, an f64. */
-  checkpoint: 1,
-  /** The stream ends. */
-  end: 2,
-} as const;
+import type { PlainRing } from "./plain_ring.ts";
+import type { PlainDigests, SpanLimits } from "./stream_digester.ts";
 
 /** To the Worker: a stream begins; it comes through the ring. */
 export interface DigestStart {
-  readonly ring: RingMemory;
+  readonly ring: PlainRing;
   readonly limits: SpanLimits;
 }
 

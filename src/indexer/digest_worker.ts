@@ -1,38 +1,35 @@
 /** Worker: digests one plain stream after another. Blocks while it waits for the ring. */
 import { toPlainError } from "../base/mod.ts";
-import { DigestRecord, type DigestStart, type FromDigestWorker } from "./digest_messages.ts";
-import { InlineDigester, type PlainDigests, type SpanLimits } from "./plain_digester.ts";
-import { RingReader } from "./record_ring.ts";
+import type { DigestStart, FromDigestWorker } from "./digest_messages.ts";
+import { PlainRingReader } from "./plain_ring.ts";
+import { batchBytes, type PlainDigests, type SpanLimits, StreamDigester } from "./stream_digester.ts";
 
-const port = self as unknown as {
-  onmessage: (event: MessageEvent<DigestStart>) => void;
-  postMessage(message: FromDigestWorker): void;
+// The only message is the port by which streams are told of.
+self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
+  const reply = (message: FromDigestWorker) => port.postMessage(message);
+  port.onmessage = ({ data }: MessageEvent<DigestStart>) => {
+    const reader = new PlainRingReader(data.ring);
+    try {
+      reply({ type: "digests", digests: digestStream(reader, data.limits) });
+    } catch (error) {
+      reader.abandon();
+      reply({ type: "failed", error: toPlainError(error) });
+    }
+  };
 };
 
-port.onmessage = ({ data }) => {
-  const reader = new RingReader(data.ring);
-  try {
-    port.postMessage({ type: "digests", digests: digestStream(reader, data.limits) });
-  } catch (error) {
-    reader.abandon();
-    port.postMessage({ type: "failed", error: toPlainError(error) });
-  }
-};
-
-function digestStream(reader: RingReader, limits: SpanLimits): PlainDigests {
-  const digester = new InlineDigester(limits);
+function digestStream(reader: PlainRingReader, limits: SpanLimits): PlainDigests {
+  const digester = new StreamDigester(reader.bytes, limits);
+  const batch = batchBytes(limits);
   for (let ended = false; !ended;) {
-    reader.take((type, bytes) => {
-      if (type === DigestRecord.bytes) digester.write(bytes);
-      else if (type === DigestRecord.checkpoint) digester.checkpoint(readOffset(bytes));
-      else ended = true;
-    });
+    const next = reader.next();
+    ended = next.ended;
+    reader.takeMarks((plainOffset) => digester.checkpoint(plainOffset));
+    // In batches, so that there is room for more soon.
+    while (digester.digestedTo < next.written) {
+      digester.digestTo(Math.min(digester.digestedTo + batch, next.written));
+      reader.release(digester.neededFrom);
+    }
   }
-  const { diffId, spans, accepted } = digester.finish();
-  // Digests are Buffers, which would arrive as something else.
-  return { diffId, accepted, spans: spans.map((span) => ({ ...span, digest: new Uint8Array(span.digest) })) };
-}
-
-function readOffset(bytes: Uint8Array): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getFloat64(0, true);
+  return digester.finish();
 }

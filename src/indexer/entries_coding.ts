@@ -1,5 +1,5 @@
-/** The entries of a layer in a layer index, and back. docs/format.md, "Layer index", tells the bytes. */
-import { type ByteString, ClipError, MIB } from "../base/mod.ts";
+/** An entry of a layer in a layer index, and back. docs/format.md, "Layer index", tells the bytes. */
+import type { ByteString } from "../base/mod.ts";
 import { type EntryKind, type SparseRun, TAR_LIMITS, type TarEntry } from "../tar/mod.ts";
 import type { ByteReader } from "./byte_reader.ts";
 import type { ByteWriter } from "./byte_writer.ts";
@@ -22,7 +22,8 @@ const BEFORE_1970 = 0x20;
 const SPARSE = 0x40;
 const XATTRS = 0x80;
 
-const BLOCK_BYTES = 512;
+/** Headers and data begin at multiples of this. */
+export const TAR_BLOCK_BYTES = 512;
 const MAX_ID = 2 ** 32 - 1;
 const MAX_MODE = 0o7777;
 const MAX_NANOSECONDS = 999_999_999;
@@ -30,14 +31,11 @@ const MAX_NANOSECONDS = 999_999_999;
 const MAX_DEVICE_MAJOR = 2 ** 12 - 1;
 const MAX_DEVICE_MINOR = 2 ** 20 - 1;
 /** The fewest bytes that an entry takes: so many can there be at most in what is left. */
-const MIN_ENTRY_BYTES = 6;
+export const MIN_ENTRY_BYTES = 6;
 const MIN_RUN_BYTES = 2;
 const MIN_XATTR_BYTES = 3;
-/** All paths together: front coding could make a long path of each few bytes. */
-const MAX_PATH_BYTES_IN_ALL = 512 * MIB;
-
-/** What an entry may be written relative to: the one before, or this. */
-const NO_ENTRY: TarEntry = {
+/** What the first entry is relative to. */
+export const NO_ENTRY: TarEntry = {
   kind: "file",
   path: "",
   linkName: "",
@@ -55,28 +53,8 @@ const NO_ENTRY: TarEntry = {
   xattrs: undefined,
 };
 
-/**
- * How many there are, and each relative to the one before.
- * @throws {ClipError} `limit` where their paths are longer than `maxPathBytesInAll`, which no reader would take.
- */
-export function writeEntries(
-  writer: ByteWriter,
-  entries: readonly TarEntry[],
-  maxPathBytesInAll: number = MAX_PATH_BYTES_IN_ALL,
-): void {
-  const pathBytes = entries.reduce((sum, { path }) => sum + path.length, 0);
-  if (pathBytes > maxPathBytesInAll) {
-    throw new ClipError("limit", `the paths of a layer take ${pathBytes} bytes, at most ${maxPathBytesInAll}`);
-  }
-  writer.count(entries.length);
-  let before = NO_ENTRY;
-  for (const entry of entries) {
-    writeEntry(writer, entry, before);
-    before = entry;
-  }
-}
-
-function writeEntry(writer: ByteWriter, entry: TarEntry, before: TarEntry): void {
+/** An entry, relative to the one `before`. */
+export function writeEntry(writer: ByteWriter, entry: TarEntry, before: TarEntry): void {
   const owner = entry.uid !== before.uid || entry.gid !== before.gid;
   const time = entry.mtimeSeconds !== before.mtimeSeconds || entry.mtimeNanoseconds !== before.mtimeNanoseconds;
   const { kind, sparse, xattrs } = entry;
@@ -91,7 +69,7 @@ function writeEntry(writer: ByteWriter, entry: TarEntry, before: TarEntry): void
   writer.count(shared);
   writer.count(entry.path.length - shared);
   writer.units(entry.path, shared);
-  writer.count(entry.dataPlainOffset / BLOCK_BYTES - endBlock(before)); // refuses what is no whole number
+  writer.count(entry.dataPlainOffset / TAR_BLOCK_BYTES - endBlock(before)); // refuses what is no whole number
   if (owner) {
     writer.count(entry.uid);
     writer.count(entry.gid);
@@ -127,41 +105,18 @@ function writeRuns(writer: ByteWriter, runs: readonly SparseRun[]): void {
 }
 
 /**
- * Entries such as a scan of a layer of `plainBytes` yields: in order, their data one behind the other and inside the
- * layer. Paths may be hostile still. `maxPathBytesInAll` bounds what they take together. @throws {CorruptError}
+ * The entry behind the one `before`, its data inside a layer of `plainBytes`. Its path may be hostile still.
+ * @throws {CorruptError}
  */
-export function readEntries(
-  reader: ByteReader,
-  plainBytes: number,
-  maxPathBytesInAll: number = MAX_PATH_BYTES_IN_ALL,
-): TarEntry[] {
-  reader.within("entries");
-  const fit = Math.min(reader.remainingBytes / MIN_ENTRY_BYTES, plainBytes / BLOCK_BYTES);
-  const count = reader.count("number", Math.floor(fit));
-  const entries: TarEntry[] = [];
-  let before = NO_ENTRY;
-  let pathBytes = 0;
-  for (let row = 0; row < count; row++) {
-    reader.within("entries", row);
-    before = readEntry(reader, before, plainBytes);
-    pathBytes += before.path.length;
-    if (pathBytes > maxPathBytesInAll) {
-      reader.bad("path", `${pathBytes} bytes with those before`, `at most ${maxPathBytesInAll}`);
-    }
-    entries.push(before);
-  }
-  return entries;
-}
-
-function readEntry(reader: ByteReader, before: TarEntry, plainBytes: number): TarEntry {
+export function readEntry(reader: ByteReader, before: TarEntry, plainBytes: number): TarEntry {
   const head = reader.u8("kind", 0xff);
   const kind = KINDS[head & KIND_MASK] ?? reader.bad("kind", head & KIND_MASK, `below ${KINDS.length}`);
   const mode = reader.count("mode", MAX_MODE);
   const path = reader.frontCoded("path", TAR_LIMITS.pathBytes);
   const firstBlock = endBlock(before);
-  const steps = reader.count("dataPlainOffset", Math.floor(plainBytes / BLOCK_BYTES) - firstBlock);
+  const steps = reader.count("dataPlainOffset", Math.floor(plainBytes / TAR_BLOCK_BYTES) - firstBlock);
   if (steps === 0) reader.bad("dataPlainOffset", steps, "at least one block, the header's");
-  const dataPlainOffset = (firstBlock + steps) * BLOCK_BYTES;
+  const dataPlainOffset = (firstBlock + steps) * TAR_BLOCK_BYTES;
   const owner = (head & OWNER) !== 0;
   const uid = owner ? reader.count("uid", MAX_ID) : before.uid;
   const gid = owner ? reader.count("gid", MAX_ID) : before.gid;
@@ -232,7 +187,7 @@ function readXattrs(reader: ByteReader): Map<ByteString, Uint8Array> {
 
 /** The number of the block behind an entry's data, where the next header is at the earliest. */
 function endBlock({ dataPlainOffset, storedBytes }: TarEntry): number {
-  return Math.ceil((dataPlainOffset + storedBytes) / BLOCK_BYTES);
+  return Math.ceil((dataPlainOffset + storedBytes) / TAR_BLOCK_BYTES);
 }
 
 function isDevice(kind: EntryKind): boolean {

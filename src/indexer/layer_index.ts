@@ -19,7 +19,7 @@ import { inflateInto } from "../archive/mod.ts";
 import { STRATEGY_NAMES } from "../codec/mod.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
-import { readEntries, writeEntries } from "./entries_coding.ts";
+import { readEntries, writeEntries } from "./entry_list.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
 import { readCheckpoints, readSpans, writeCheckpoints, writeSpans } from "./layer_tables_coding.ts";
 

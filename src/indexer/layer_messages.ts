@@ -3,14 +3,17 @@ import type { PlainError } from "../base/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { LayerIndexKey } from "./layer_index.ts";
 
-/** To the Worker: a layer begins, its compressed bytes (transferred), its end. */
+/**
+ * To the Worker: at first, where there is one, the port of a digest thread (transferred); then a layer begins, its
+ * compressed bytes (transferred), its end.
+ */
 export type ToLayerWorker =
+  | { readonly type: "digester"; readonly port: MessagePort }
   | {
     readonly type: "start";
     readonly mediaType: string;
     readonly key: LayerIndexKey;
     readonly inflate: InflateName;
-    readonly digestApart: boolean;
   }
   | { readonly type: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "end" };

@@ -1,4 +1,5 @@
 import { ClipError, fromPlainError } from "../base/mod.ts";
+import { DigestThread } from "./digest_thread.ts";
 import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
 import { decodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
 import type { InflateName } from "../codec/mod.ts";
@@ -16,10 +17,8 @@ export interface LayerJob {
   readonly key: LayerIndexKey;
   /** Who inflates. */
   readonly inflate: InflateName;
-  /** Whether the plain bytes are digested in a thread of their own. */
-  readonly digestApart: boolean;
-  /** The compressed bytes in order. */
-  readonly chunks: AsyncIterable<Uint8Array>;
+  /** The compressed bytes in order; their buffers are used up. */
+  readonly chunks: AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Told of each chunk as it arrives, before it is scanned. */
   readonly onCompressed: (chunk: Uint8Array) => void;
   /** Told how many plain bytes have been scanned so far. */
@@ -33,24 +32,28 @@ export interface LayerResult {
   readonly index: Uint8Array;
 }
 
-/** A Worker that scans layers one at a time. */
+/** A Worker that scans layers one at a time, and one that digests for it where that is wanted. */
 export class LayerScanThread {
   #worker: Worker;
+  #digestThread: DigestThread | undefined;
   #underWay = 0;
   #wake: (() => void) | undefined;
   #result: Uint8Array | undefined;
   #error: Error | undefined;
   #onPlain: (plainBytes: number) => void = () => {};
 
-  /** Starts the Worker. */
-  constructor() {
+  /** Starts the Workers. @param options `digestApart`: whether plain bytes are digested in a thread of their own. */
+  constructor({ digestApart }: { digestApart: boolean }) {
     this.#worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<FromLayerWorker>) => this.#onMessage(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.#error = new ClipError("internal", `internal error: layer worker: ${event.message}`);
-      this.#wake?.();
+      this.#fail(new ClipError("internal", `internal error: layer worker: ${event.message}`));
     };
+    if (!digestApart) return;
+    this.#digestThread = new DigestThread((error) => this.#fail(error));
+    const { port } = this.#digestThread;
+    this.#post({ type: "digester", port }, [port]);
   }
 
   #onMessage(message: FromLayerWorker): void {
@@ -58,7 +61,12 @@ export class LayerScanThread {
       this.#underWay--;
       this.#onPlain(message.plainBytes);
     } else if (message.type === "done") this.#result = message.index;
-    else this.#error = fromPlainError(message.error);
+    else return this.#fail(fromPlainError(message.error));
+    this.#wake?.();
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
     this.#wake?.();
   }
 
@@ -73,7 +81,6 @@ export class LayerScanThread {
       mediaType: job.mediaType,
       key: job.key,
       inflate: job.inflate,
-      digestApart: job.digestApart,
     });
     for await (const piece of gather(job.chunks, job.onCompressed)) {
       this.#underWay++;
@@ -87,9 +94,10 @@ export class LayerScanThread {
     return { scan: (await decodeLayerIndex(index, `layer ${job.key.layerDigest}`)).scan, index };
   }
 
-  /** Ends the Worker at once. */
+  /** Ends the Workers at once. */
   close(): void {
     this.#worker.terminate();
+    this.#digestThread?.close();
   }
 
   #post(message: ToLayerWorker, transfer: Transferable[] = []): void {
@@ -104,9 +112,9 @@ export class LayerScanThread {
   }
 }
 
-/** Chunks copied together into pieces of at least {@linkcode PIECE_BYTES}. */
+/** Chunks joined to pieces of at least {@linkcode PIECE_BYTES}, in buffers of their own; chunks are used up. */
 async function* gather(
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
   onChunk: (chunk: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   let held: Uint8Array[] = [];
@@ -124,6 +132,10 @@ async function* gather(
   };
   for await (const chunk of chunks) {
     onChunk(chunk);
+    if (heldBytes === 0 && chunk.length >= PIECE_BYTES && chunk.length === chunk.buffer.byteLength) {
+      yield chunk;
+      continue;
+    }
     held.push(chunk);
     heldBytes += chunk.length;
     if (heldBytes >= PIECE_BYTES) yield join();

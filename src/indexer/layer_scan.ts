@@ -2,7 +2,7 @@
 import type { Span, StoredCheckpoint } from "../archive/mod.ts";
 import type { Digest } from "../base/mod.ts";
 import type { StrategyName } from "../codec/mod.ts";
-import type { TarEntry } from "../tar/mod.ts";
+import type { EntryList } from "./entry_list.ts";
 
 /** The options of indexing that change what a scan finds. */
 export interface ScanLayerOptions {
@@ -29,7 +29,7 @@ export interface LayerScan {
   /** Ascending, the first at 0; none where the layer has no plain bytes. */
   readonly spans: readonly Span[];
   /** In the order of the layer. */
-  readonly entries: readonly TarEntry[];
+  readonly entries: EntryList;
   /** Odd but harmless things, for the log. */
   readonly warnings: readonly string[];
 }

@@ -1,6 +1,6 @@
 /** Worker: scans one layer after another. See layer_messages.ts for what is said. */
 import { toPlainError } from "../base/mod.ts";
-import { DigestThread } from "./digest_thread.ts";
+import { ThreadDigester } from "./digest_thread.ts";
 import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
 import { encodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
 import type { LayerScan } from "./layer_scan.ts";
@@ -13,17 +13,22 @@ const port = self as unknown as {
 
 /** A scan under way, and how it is brought to its end. */
 let scan: { readonly scanner: LayerScanner; finish(): Promise<LayerScan>; readonly key: LayerIndexKey } | undefined;
-let digestThread: DigestThread | undefined;
+/** Who digests, where that is not the scanner itself. */
+let threadDigester: ThreadDigester | undefined;
 
 port.onmessage = async ({ data }) => {
   try {
     switch (data.type) {
+      case "digester":
+        threadDigester = new ThreadDigester(data.port);
+        break;
       case "start":
         scan = startScan(data);
         break;
       case "bytes":
         // After a failure the rest of the layer, already under way, is let pass.
         scan?.scanner.push(data.bytes);
+        data.bytes.buffer.transfer(0); // frees it now: the collector would let tens of such pieces come together
         port.postMessage({ type: "taken", plainBytes: scan?.scanner.plainBytes ?? 0 });
         break;
       case "end":
@@ -39,13 +44,12 @@ port.onmessage = async ({ data }) => {
   }
 };
 
-function startScan({ mediaType, key, inflate, digestApart }: Extract<ToLayerWorker, { type: "start" }>): typeof scan {
-  if (!digestApart) {
+function startScan({ mediaType, key, inflate }: Extract<ToLayerWorker, { type: "start" }>): typeof scan {
+  if (threadDigester === undefined) {
     const scanner = new LayerScanner(mediaType, key.options, { inflate });
     return { scanner, key, finish: () => Promise.resolve(scanner.finish()) };
   }
-  digestThread ??= new DigestThread();
-  const digester = digestThread.start(spanLimits(key.options));
+  const digester = threadDigester.start(spanLimits(key.options));
   const scanner = new LayerScanner(mediaType, key.options, { inflate, digester });
   const finish = async () => {
     scanner.drain();

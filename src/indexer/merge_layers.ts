@@ -43,10 +43,10 @@ const TYPE_BITS: Readonly<Record<Exclude<EntryKind, "hardlink">, number>> = {
 export type MergeWarning = (message: string) => void;
 
 /**
- * The merged tree. Entries are not changed.
+ * The merged tree. Each layer's entries are gone through twice, and not changed.
  * @throws {CorruptError} naming layer and entry for one that leads outside the root or cannot be placed.
  */
-export function mergeLayers(layers: readonly (readonly TarEntry[])[], onWarning: MergeWarning): TreeNode {
+export function mergeLayers(layers: readonly Iterable<TarEntry>[], onWarning: MergeWarning): TreeNode {
   const root = impliedDirectory();
   layers.forEach((entries, layer) => new LayerApplication(root, layer, onWarning).apply(entries));
   return root;
@@ -54,6 +54,11 @@ export function mergeLayers(layers: readonly (readonly TarEntry[])[], onWarning:
 
 /** A directory that no layer has an entry for. */
 function impliedDirectory(): TreeNode {
+  return newNode(new Map());
+}
+
+/** A node of which nothing is known but whether it is a directory. */
+function newNode(children: TreeNode["children"]): TreeNode {
   return {
     mode: S_IFDIR | 0o755,
     uid: 0,
@@ -66,7 +71,7 @@ function impliedDirectory(): TreeNode {
     deviceMajor: 0,
     deviceMinor: 0,
     xattrs: undefined,
-    children: new Map(),
+    children,
   };
 }
 
@@ -75,8 +80,8 @@ class LayerApplication {
   #layer: number;
   #onWarning: MergeWarning;
   #warnings = 0;
-  /** The parent of the entry before this one, by its path as written: neighbours mostly share it. */
-  #lastFolder: ByteString | undefined;
+  /** The folder of an entry before, as written, and the directory that it is: neighbours mostly share them. */
+  #lastFolder: ByteString = "";
   #lastParent: TreeNode | undefined;
 
   constructor(root: TreeNode, layer: number, onWarning: MergeWarning) {
@@ -85,19 +90,44 @@ class LayerApplication {
     this.#onWarning = onWarning;
   }
 
-  apply(entries: readonly TarEntry[]): void {
-    const additions: { entry: TarEntry; components: ByteString[] }[] = [];
-    for (const entry of entries) {
-      const components = this.#components(entry.path, entry, "name");
-      const name = components.at(-1);
-      if (name?.startsWith(WHITEOUT)) this.#applyWhiteout(components, entry);
-      else if (components.some((part) => part.startsWith(WHITEOUT))) {
-        this.#warn(`passed over ${displayByteString(entry.path)}: it lies below a whiteout`);
-      } else additions.push({ entry, components });
-    }
-    for (const { entry, components } of additions) this.#applyEntry(entry, components);
+  apply(entries: Iterable<TarEntry>): void {
+    for (const entry of entries) if (entry.path.includes(WHITEOUT)) this.#hide(entry);
+    for (const entry of entries) this.#add(entry);
     const untold = this.#warnings - MAX_WARNINGS;
     if (untold > 0) this.#onWarning(`layer ${this.#layer}: ${untold} further warnings`);
+  }
+
+  /** First pass: what lower layers hold. */
+  #hide(entry: TarEntry): void {
+    const components = this.#components(entry.path, entry, "name");
+    if (components.at(-1)?.startsWith(WHITEOUT)) this.#applyWhiteout(components, entry);
+    else if (leadsIntoWhiteout(components)) {
+      this.#warn(`passed over ${displayByteString(entry.path)}: it lies below a whiteout`);
+    }
+  }
+
+  /** Second pass: all but whiteouts, and what lies below them. */
+  #add(entry: TarEntry): void {
+    const { path } = entry;
+    const cut = path.lastIndexOf("/");
+    if (this.#lastParent !== undefined && cut === this.#lastFolder.length && path.startsWith(this.#lastFolder)) {
+      const name = path.slice(cut + 1);
+      if (isPlainName(name)) return this.#place(entry, this.#lastParent, name);
+    }
+    const components = this.#components(path, entry, "name");
+    const name = components.at(-1);
+    if (name === undefined) {
+      if (entry.kind !== "directory") this.#bad(entry, "type of the root entry", entry.kind, "directory");
+      this.#warnOfOverlayMarks(entry);
+      return describe(this.#root, entry);
+    }
+    if (leadsIntoWhiteout(components)) return;
+    const parent = this.#walk(entry, components.slice(0, -1), true)!;
+    if (cut >= 0 && cut + 1 + name.length === path.length) {
+      this.#lastFolder = path.slice(0, cut);
+      this.#lastParent = parent;
+    }
+    this.#place(entry, parent, name);
   }
 
   /** Never follows a symlink: a path that is one in the lower layers has nothing below it to hide. */
@@ -112,25 +142,18 @@ class LayerApplication {
     } else parent?.children?.delete(name.slice(WHITEOUT.length));
   }
 
-  #applyEntry(entry: TarEntry, components: readonly ByteString[]): void {
-    const name = components.at(-1);
-    if (entry.kind !== "hardlink") this.#warnOfOverlayMarks(entry);
-    if (name === undefined) {
-      if (entry.kind !== "directory") this.#bad(entry, "type of the root entry", entry.kind, "directory");
-      return describe(this.#root, entry);
-    }
-    const parent = this.#parent(entry, components);
+  #place(entry: TarEntry, parent: TreeNode, name: ByteString): void {
     if (entry.kind === "hardlink") return this.#applyHardLink(entry, parent, name);
+    this.#warnOfOverlayMarks(entry);
     const existing = parent.children!.get(name);
     if (entry.kind === "directory" && existing?.children !== undefined) return describe(existing, entry);
-    parent.children!.set(name, this.#newNode(entry));
-    if (existing !== undefined) this.#lastFolder = undefined; // it may lie on the way to the remembered parent
+    parent.children!.set(ownString(name), this.#newNode(entry));
+    if (existing !== undefined) this.#lastParent = undefined; // it may lie on the way to it
   }
 
   #newNode(entry: TarEntry): TreeNode {
-    const node = impliedDirectory();
+    const node = newNode(entry.kind === "directory" ? new Map() : undefined);
     describe(node, entry);
-    if (entry.kind !== "directory") node.children = undefined;
     if (entry.kind === "symlink") {
       if (entry.linkName === "" || entry.linkName.length > MAX_TARGET_BYTES) {
         this.#bad(entry, "length of the symlink's target", entry.linkName.length, `1 to ${MAX_TARGET_BYTES}`);
@@ -161,16 +184,7 @@ class LayerApplication {
     }
     if (target.children !== undefined) this.#bad(entry, "hard link target", "a directory", "anything else");
     parent.children!.set(name, target);
-    this.#lastFolder = undefined;
-  }
-
-  #parent(entry: TarEntry, components: readonly ByteString[]): TreeNode {
-    const folder = components.slice(0, -1).join("/");
-    if (folder !== this.#lastFolder || this.#lastParent === undefined) {
-      this.#lastParent = this.#walk(entry, components.slice(0, -1), true)!;
-      this.#lastFolder = folder;
-    }
-    return this.#lastParent;
+    this.#lastParent = undefined;
   }
 
   /** The directory at `components`, symlinks followed inside the root; missing ones are made if `create`. */
@@ -235,6 +249,26 @@ class LayerApplication {
     const source = `layer ${this.#layer}, entry ${displayByteString(entry.path).slice(0, 300)}`;
     throw new CorruptError({ subject: "tar", source, field, actual, expected });
   }
+}
+
+const units: number[] = [];
+
+/** The same in memory of its own: a piece cut out of a longer string, such as a path, keeps all of that alive. */
+function ownString(text: ByteString): ByteString {
+  units.length = text.length;
+  for (let i = 0; i < text.length; i++) units[i] = text.charCodeAt(i);
+  return String.fromCharCode.apply(null, units);
+}
+
+/** Whether a path's last part is a name to be used as it is. */
+function isPlainName(name: ByteString): boolean {
+  return name !== "" && name !== "." && name !== ".." && name.length <= MAX_NAME_BYTES && !name.includes("\0") &&
+    !name.startsWith(WHITEOUT);
+}
+
+/** Whether a part of a path, the name included, is a whiteout's. */
+function leadsIntoWhiteout(components: readonly ByteString[]): boolean {
+  return components.some((part) => part.startsWith(WHITEOUT));
 }
 
 /** Owner, mode, times and attributes of `entry`, put on `node`. */

@@ -1,56 +1,45 @@
-import type { Span } from "../archive/mod.ts";
-import { type Digest, Digester } from "../base/mod.ts";
-import { SpanDigester } from "./span_digester.ts";
-
-/** How spans are cut; see SpanDigester. */
-export interface SpanLimits {
-  /** A checkpoint may be told of after so many bytes behind it have been written. */
-  readonly lagBytes: number;
-  /** The longest span; at least twice the spacing of checkpoints. */
-  readonly maxSpanBytes: number;
-}
-
-/** What is learnt of the plain stream besides its entries. */
-export interface PlainDigests {
-  /** Of the whole stream. */
-  readonly diffId: Digest;
-  /** Ascending, from the first byte to the last; none where there are no bytes. */
-  readonly spans: readonly Span[];
-  /** For each checkpoint told of: whether a span begins there. One where none does is of no use. */
-  readonly accepted: readonly boolean[];
-}
+import { batchBytes, type PlainDigests, ringBytes, type SpanLimits, StreamDigester } from "./stream_digester.ts";
 
 /** Takes the plain stream, and the checkpoints in it, in order. */
 export interface PlainDigester {
   /** The next plain bytes; they may be reused after the call returns. */
   write(bytes: Uint8Array): void;
-  /** A further checkpoint, in ascending order of offsets. */
+  /** A further checkpoint, in ascending order of offsets, at most the limits' lag behind the last byte written. */
   checkpoint(plainOffset: number): void;
 }
 
-/** Digests at once, in the calling thread. */
+/** Digests in the calling thread. */
 export class InlineDigester implements PlainDigester {
-  #whole = new Digester();
-  #spans: SpanDigester;
-  #accepted: boolean[] = [];
+  #ring: Uint8Array;
+  #batchBytes: number;
+  #digester: StreamDigester;
+  #written = 0;
 
   /** For one stream. */
   constructor(limits: SpanLimits) {
-    this.#spans = new SpanDigester(limits);
+    this.#ring = new Uint8Array(ringBytes(limits));
+    this.#batchBytes = batchBytes(limits);
+    this.#digester = new StreamDigester(this.#ring, limits);
   }
 
   write(bytes: Uint8Array): void {
-    this.#whole.update(bytes);
-    this.#spans.write(bytes);
+    for (let at = 0; at < bytes.length;) {
+      const start = this.#written % this.#ring.length;
+      const count = Math.min(bytes.length - at, this.#ring.length - start, this.#batchBytes);
+      this.#ring.set(count === bytes.length ? bytes : bytes.subarray(at, at + count), start);
+      this.#written += count;
+      at += count;
+      if (this.#written - this.#digester.digestedTo >= this.#batchBytes) this.#digester.digestTo(this.#written);
+    }
   }
 
   checkpoint(plainOffset: number): void {
-    this.#accepted.push(this.#spans.checkpoint(plainOffset));
+    this.#digester.checkpoint(plainOffset);
   }
 
   /** Says that the stream ends here. */
   finish(): PlainDigests {
-    this.#spans.finish();
-    return { diffId: this.#whole.digest(), spans: this.#spans.spans, accepted: this.#accepted };
+    this.#digester.digestTo(this.#written);
+    return this.#digester.finish();
   }
 }

@@ -1,4 +1,4 @@
-import { MIB } from "../base/mod.ts";
+import { assert, MIB } from "../base/mod.ts";
 import { packWindow, type StoredCheckpoint } from "../archive/mod.ts";
 import {
   type Checkpoint,
@@ -9,8 +9,10 @@ import {
   type Scanner,
 } from "../codec/mod.ts";
 import { type TarEntry, TarScanner } from "../tar/mod.ts";
+import { EntryListWriter } from "./entry_list.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
-import { InlineDigester, type PlainDigester, type PlainDigests, type SpanLimits } from "./plain_digester.ts";
+import { InlineDigester, type PlainDigester } from "./plain_digester.ts";
+import type { PlainDigests, SpanLimits } from "./stream_digester.ts";
 
 /** Spans without a checkpoint of their own are closed at twice the spacing, or at this. */
 const LEAST_LONGEST_SPAN_BYTES = 4 * MIB;
@@ -41,7 +43,7 @@ export class LayerScanner {
   #plainBytes = 0;
   #digester: PlainDigester;
   #tar: TarScanner;
-  #entries: TarEntry[] = [];
+  #entries = new EntryListWriter();
   #fileStarts: number[] = [];
   #checkpoints: StoredCheckpoint[] = [];
   #warnings: string[] = [];
@@ -122,16 +124,16 @@ export class LayerScanner {
   }
 
   /** The second half of `finish`, with what the digester came to. */
-  result({ diffId, spans, accepted }: PlainDigests): LayerScan {
+  result({ diffId, spans }: PlainDigests): LayerScan {
     if (this.#moreWarnings > 0) this.#warnings.push(`${this.#moreWarnings} further warnings`);
     return {
       codec: this.#codecName,
       compressedBytes: this.#compressedBytes,
       plainBytes: this.#plainBytes,
       diffId,
-      checkpoints: this.#checkpoints.filter((_, index) => accepted[index]),
+      checkpoints: this.#checkpoints,
       spans,
-      entries: this.#entries,
+      entries: this.#entries.finish(),
       warnings: this.#warnings,
     };
   }
@@ -143,7 +145,7 @@ export class LayerScanner {
   }
 
   #onEntry(entry: TarEntry): void {
-    this.#entries.push(entry);
+    this.#entries.add(entry);
     const { strategy, fileCheckpointBytes } = this.#options;
     if (strategy === "interval" || strategy === "sparse") return;
     if (fileCheckpointBytes !== null && entry.storedBytes >= fileCheckpointBytes && entry.storedBytes > 0) {
@@ -152,8 +154,9 @@ export class LayerScanner {
   }
 
   #onCheckpoint(checkpoint: Checkpoint): void {
-    this.#digester.checkpoint(checkpoint.plainOffset);
     const { kind, plainOffset, compressedBitOffset, atHeader, prefixBytes, window, block } = checkpoint;
+    assert(this.#plainBytes - plainOffset <= MAX_CHECKPOINT_LAG_BYTES, "a codec names a checkpoint too late");
+    this.#digester.checkpoint(plainOffset);
     this.#checkpoints.push({
       kind,
       plainOffset,

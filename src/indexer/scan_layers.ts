@@ -1,9 +1,20 @@
-import { ClipError, CorruptError, digestAlgorithm, Digester, DigestMismatchError, type Logger } from "../base/mod.ts";
+import {
+  ClipError,
+  CorruptError,
+  digestAlgorithm,
+  Digester,
+  DigestMismatchError,
+  type Logger,
+  MIB,
+} from "../base/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { BlobStore, LayerDescriptor } from "../oci/mod.ts";
 import { type IndexCache, layerIndexKey } from "./index_cache.ts";
 import { LayerScanThread } from "./layer_pool.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+
+/** Of a blob: smaller ones are read before a further thread is up. */
+const LEAST_BYTES_DIGESTED_APART = 8 * MIB;
 
 /** How far the indexing of one layer has come. */
 export interface LayerProgress {
@@ -114,15 +125,17 @@ async function scanUnknown(
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   const threadCount = Math.min(options.jobs, queue.length);
-  // With two threads a layer and this one: on fewer cores they get in each other's way.
-  const digestApart = 2 * threadCount < options.jobs;
+  // A layer for each core keeps them all busy; with fewer, digesting is what another core can do.
+  const largest = queue[0];
+  const digestApart = largest !== undefined && threadCount < options.jobs &&
+    layers[largest]!.sizeBytes >= LEAST_BYTES_DIGESTED_APART;
   const runThread = async () => {
-    const thread = new LayerScanThread();
+    const thread = new LayerScanThread({ digestApart });
     try {
       for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
         scans.set(
           layers[number]!.digest,
-          await scanLayer(thread, layers[number]!, number, blobs, { ...options, signal, digestApart }),
+          await scanLayer(thread, layers[number]!, number, blobs, { ...options, signal }),
         );
       }
     } catch (error) {
@@ -149,7 +162,7 @@ async function scanLayer(
   layer: LayerDescriptor,
   number: number,
   blobs: BlobStore,
-  options: ScanLayersOptions & { readonly digestApart: boolean },
+  options: ScanLayersOptions,
 ): Promise<LayerScan> {
   const name = layerName(layer, number);
   const digester = new Digester(digestAlgorithm(layer.digest));
@@ -171,7 +184,6 @@ async function scanLayer(
       mediaType: layer.mediaType,
       key: layerIndexKey(layer, options),
       inflate: options.inflate ?? "kernel",
-      digestApart: options.digestApart,
       chunks: blobs.layer(layer).stream({ ...(options.signal === undefined ? {} : { signal: options.signal }) }),
       onCompressed: (chunk) => {
         digester.update(chunk);

@@ -39,7 +39,7 @@ function checkScan(compressed: Uint8Array): void {
   });
   scanner.push(compressed);
   const { entries, spans, checkpoints } = scanner.finish();
-  const large = entries.filter(({ sizeBytes }) => sizeBytes >= LARGE_BYTES);
+  const large = [...entries].filter(({ sizeBytes }) => sizeBytes >= LARGE_BYTES);
   assert.equal(large.length, 20);
   for (const { path, dataPlainOffset } of large) {
     const span = spans.find(({ plainOffset }) => plainOffset === dataPlainOffset);

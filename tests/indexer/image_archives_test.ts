@@ -51,8 +51,16 @@ test("who fails lets the next one try, and nothing is left of it", () =>
   inFolder(async (folder, logged) => {
     const archives = open(folder, logged);
     const path = archives.path(image("a"), OPTIONS);
-    const broken = archives.obtain(path, { make: () => Promise.reject(new ClipError("corrupt", "layer 0")) });
+    const begun = Promise.withResolvers<void>();
+    const end = Promise.withResolvers<never>();
+    const make = () => {
+      begun.resolve();
+      return end.promise;
+    };
+    const broken = archives.obtain(path, { make });
+    await begun.promise; // it has the lock
     const sound = open(folder, logged).obtain(path, { make: () => Promise.resolve([new Uint8Array(1)]) });
+    end.reject(new ClipError("corrupt", "layer 0"));
     await assert.rejects(broken, /layer 0/);
     await sound;
     assert.equal([...Deno.readDirSync(folder)].length, 1);

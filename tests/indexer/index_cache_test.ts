@@ -26,7 +26,7 @@ function scanned(source: MemoryLayer, options: ScanLayerOptions = SMALL_SPANS): 
   const layer = descriptorOf(source);
   const scanner = new LayerScanner(layer.mediaType, options);
   scanner.push(source.blob);
-  const scan = structuredClone(scanner.finish()); // digests that are Buffers become Uint8Arrays
+  const scan = scanner.finish();
   return { layer, scan, index: encodeLayerIndex(scan, layerIndexKey(layer, options)) };
 }
 

@@ -8,18 +8,19 @@ import { packWindow } from "../../src/archive/mod.ts";
 import {
   decodeLayerIndex,
   encodeLayerIndex,
+  EntryList,
   type LayerIndexKey,
   type LayerScan,
   LayerScanner,
 } from "../../src/indexer/mod.ts";
 import { ByteReader } from "../../src/indexer/byte_reader.ts";
 import { ByteWriter } from "../../src/indexer/byte_writer.ts";
-import { readEntries, writeEntries } from "../../src/indexer/entries_coding.ts";
+import { EntryListWriter, readEntries, writeEntries } from "../../src/indexer/entry_list.ts";
 import { LAYER_INDEX_HEADER, LAYER_INDEX_HEADER_BYTES } from "../../src/indexer/layer_index.ts";
 import { SeededRandom, testSeed } from "../codec/seeded_random.ts";
 import { paxHeader } from "../tar/tar_builder.ts";
 import { file, symlink } from "./entries.ts";
-import { anyKey, anyScan } from "./layer_scans.ts";
+import { anyEntries, anyKey, anyScan } from "./layer_scans.ts";
 import { gzipLayer, programLike, SMALL_SPANS } from "./memory_image.ts";
 
 const { test } = Deno;
@@ -43,7 +44,7 @@ function realScan(): LayerScan {
   );
   const scanner = new LayerScanner(layer.mediaType, SMALL_SPANS);
   scanner.push(layer.blob);
-  return structuredClone(scanner.finish()); // digests that are Buffers become Uint8Arrays
+  return scanner.finish();
 }
 
 const WINDOW = { lengthBytes: 5, runs: Uint32Array.of(0, 5), bytes: new Uint8Array(5) };
@@ -93,6 +94,17 @@ async function refusal(bytes: Uint8Array): Promise<ClipError> {
   return error;
 }
 
+test("entries come out of a list as they went in, as often as asked", () => {
+  fc.assert(
+    fc.property(anyEntries, (entries) => {
+      const list = EntryList.of(entries);
+      assert.equal(list.length, entries.length);
+      for (let i = 0; i < 2; i++) assert.deepEqual([...list], entries);
+    }),
+    { numRuns: 300, seed: testSeed() | 0 },
+  );
+});
+
 test("all fields of any scan come back", async () => {
   const seed = testSeed();
   await fc.assert(
@@ -109,9 +121,10 @@ test("a real scan comes back, and it has something of everything", async () => {
   const scan = realScan();
   assert.deepEqual((await decodeLayerIndex(encodeLayerIndex(scan, KEY), "x")).scan, scan);
   assert(scan.checkpoints.some(({ packedWindow }) => packedWindow.length > 0), "windows");
-  assert(scan.entries.some(({ sparse }) => sparse !== undefined), "a sparse file");
-  assert(scan.entries.some(({ xattrs }) => xattrs !== undefined), "attributes");
-  assert(scan.entries.some(({ mtimeSeconds }) => mtimeSeconds < 0), "a time before 1970");
+  const entries = [...scan.entries];
+  assert(entries.some(({ sparse }) => sparse !== undefined), "a sparse file");
+  assert(entries.some(({ xattrs }) => xattrs !== undefined), "attributes");
+  assert(entries.some(({ mtimeSeconds }) => mtimeSeconds < 0), "a time before 1970");
   assert.equal(scan.warnings.length, 1);
 });
 
@@ -216,41 +229,56 @@ const WRONG: readonly (readonly [field: string, change: (scan: LayerScan) => Par
   ["spans[1].plainOffset", ({ spans }) => ({ spans: [spans[0]!, ...spans] })],
   ["spans[0].checkpoint", ({ spans: [first, ...more] }) => ({ spans: [{ ...first!, checkpoint: 1 }, ...more] })],
   ["spans[0].checkpoint", ({ spans: [first] }) => ({ spans: [{ ...first!, checkpoint: 1000 }] })],
-  ["entries[0].mode", () => ({ entries: [file("a", 512, { mode: 0o10000 })] })],
-  ["entries[0].path", () => ({ entries: [file("")] })],
-  ["entries[0].path", () => ({ entries: [file("x".repeat(16_385))] })],
-  ["entries[0].dataPlainOffset", () => ({ entries: [file("a", 0)] })],
-  ["entries[1].dataPlainOffset", () => ({ entries: [file("a", 512), file("b", 1024)] })],
-  ["entries[0].dataPlainOffset", () => ({ entries: [file("a", 2 ** 40)] })],
-  ["entries[0].sizeBytes", () => ({ entries: [file("a", 512, { sizeBytes: 2 ** 40 })] })],
-  ["entries[0].uid", () => ({ entries: [file("a", 512, { uid: 2 ** 32 })] })],
-  ["entries[0].gid", () => ({ entries: [file("a", 512, { gid: 2 ** 32 })] })],
-  ["entries[0].mtimeNanoseconds", () => ({ entries: [file("a", 512, { mtimeNanoseconds: 1e9 })] })],
-  ["entries[0].linkName", () => ({ entries: [{ ...symlink("a", "x".repeat(16_385)), dataPlainOffset: 512 }] })],
-  ["entries[0].deviceMajor", () => ({ entries: [file("a", 512, { kind: "block-device", deviceMajor: 4096 })] })],
-  ["entries[0].deviceMinor", () => ({ entries: [file("a", 512, { kind: "block-device", deviceMinor: 2 ** 20 })] })],
-  ["entries[0].sparse", () => ({ entries: [file("a", 512, { kind: "fifo", sparse: [] })] })],
+  ["entries[0].mode", () => ({ entries: EntryList.of([file("a", 512, { mode: 0o10000 })]) })],
+  ["entries[0].path", () => ({ entries: EntryList.of([file("")]) })],
+  ["entries[0].path", () => ({ entries: EntryList.of([file("x".repeat(16_385))]) })],
+  ["entries[0].dataPlainOffset", () => ({ entries: EntryList.of([file("a", 0)]) })],
+  ["entries[1].dataPlainOffset", () => ({ entries: EntryList.of([file("a", 512), file("b", 1024)]) })],
+  ["entries[0].dataPlainOffset", () => ({ entries: EntryList.of([file("a", 2 ** 40)]) })],
+  ["entries[0].sizeBytes", () => ({ entries: EntryList.of([file("a", 512, { sizeBytes: 2 ** 40 })]) })],
+  ["entries[0].uid", () => ({ entries: EntryList.of([file("a", 512, { uid: 2 ** 32 })]) })],
+  ["entries[0].gid", () => ({ entries: EntryList.of([file("a", 512, { gid: 2 ** 32 })]) })],
+  ["entries[0].mtimeNanoseconds", () => ({ entries: EntryList.of([file("a", 512, { mtimeNanoseconds: 1e9 })]) })],
+  [
+    "entries[0].linkName",
+    () => ({ entries: EntryList.of([{ ...symlink("a", "x".repeat(16_385)), dataPlainOffset: 512 }]) }),
+  ],
+  [
+    "entries[0].deviceMajor",
+    () => ({ entries: EntryList.of([file("a", 512, { kind: "block-device", deviceMajor: 4096 })]) }),
+  ],
+  [
+    "entries[0].deviceMinor",
+    () => ({ entries: EntryList.of([file("a", 512, { kind: "block-device", deviceMinor: 2 ** 20 })]) }),
+  ],
+  ["entries[0].sparse", () => ({ entries: EntryList.of([file("a", 512, { kind: "fifo", sparse: [] })]) })],
   [
     "entries[0].sparse.fileOffset",
-    () => ({ entries: [file("a", 512, { sparse: [{ fileOffset: 11, lengthBytes: 1 }] })] }),
+    () => ({ entries: EntryList.of([file("a", 512, { sparse: [{ fileOffset: 11, lengthBytes: 1 }] })]) }),
   ],
   [
     "entries[0].sparse.lengthBytes",
-    () => ({ entries: [file("a", 512, { sparse: [{ fileOffset: 9, lengthBytes: 2 }] })] }),
+    () => ({ entries: EntryList.of([file("a", 512, { sparse: [{ fileOffset: 9, lengthBytes: 2 }] })]) }),
   ],
   [
     "entries[0].sparse.lengthBytes",
-    () => ({ entries: [file("a", 512, { sparse: [{ fileOffset: 9, lengthBytes: 0 }] })] }),
+    () => ({ entries: EntryList.of([file("a", 512, { sparse: [{ fileOffset: 9, lengthBytes: 0 }] })]) }),
   ],
-  ["entries[0].xattr name", () => ({ entries: [file("a", 512, { xattrs: new Map([["", new Uint8Array(1)]]) })] })],
-  ["entries[0].xattr name", () => ({ entries: [file("a", 512, { xattrs: new Map([["\0", new Uint8Array(1)]]) })] })],
   [
     "entries[0].xattr name",
-    () => ({ entries: [file("a", 512, { xattrs: new Map([["x".repeat(256), new Uint8Array(1)]]) })] }),
+    () => ({ entries: EntryList.of([file("a", 512, { xattrs: new Map([["", new Uint8Array(1)]]) })]) }),
+  ],
+  [
+    "entries[0].xattr name",
+    () => ({ entries: EntryList.of([file("a", 512, { xattrs: new Map([["\0", new Uint8Array(1)]]) })]) }),
+  ],
+  [
+    "entries[0].xattr name",
+    () => ({ entries: EntryList.of([file("a", 512, { xattrs: new Map([["x".repeat(256), new Uint8Array(1)]]) })]) }),
   ],
   [
     "entries[0].xattr value",
-    () => ({ entries: [file("a", 512, { xattrs: new Map([["x", new Uint8Array(65_537)]]) })] }),
+    () => ({ entries: EntryList.of([file("a", 512, { xattrs: new Map([["x", new Uint8Array(65_537)]]) })]) }),
   ],
 ];
 
@@ -266,10 +294,9 @@ test("each field that cannot be of a layer is refused by name", async () => {
 });
 
 test("entries that cannot be written are a bug, not a file", () => {
-  const scan = realScan();
-  const unplaced = { ...scan, entries: [file("a", 513)] };
-  const backwards = { ...scan, entries: [file("a", 2048), file("b", 512)] };
-  for (const wrong of [unplaced, backwards]) assert.throws(() => encodeLayerIndex(wrong, KEY), { code: "internal" });
+  const unplaced = [file("a", 513)];
+  const backwards = [file("a", 2048), file("b", 512)];
+  for (const wrong of [unplaced, backwards]) assert.throws(() => EntryList.of(wrong), { code: "internal" });
 });
 
 test("mutated bodies are refused as corrupt, or read as a scan that can be written again", async () => {
@@ -304,7 +331,7 @@ test("mutated bodies are refused as corrupt, or read as a scan that can be writt
 });
 
 test("a count too long, and more entries than there are bytes, are refused", async () => {
-  const scan = { ...smallScan(), entries: [] };
+  const scan = { ...smallScan(), entries: EntryList.of([]) };
   const body = bodyOf(encodeLayerIndex(scan, KEY));
   const behind = (...bytes: number[]) => withBody(new Uint8Array([...body.subarray(0, -1), ...bytes]));
   assert.match((await refusal(behind(...Array(9).fill(0xff)))).message, /entries\.number.*8 bytes/);
@@ -316,7 +343,7 @@ test("a count too long, and more entries than there are bytes, are refused", asy
 test("paths that grow out of a few bytes each are refused before they fill the memory", () => {
   const writer = new ByteWriter(2 ** 20);
   const path = "x".repeat(16_384);
-  writeEntries(writer, Array.from({ length: 10 }, (_, i) => file(path, 512 * (1 + 2 * i))));
+  writeEntries(writer, EntryList.of(Array.from({ length: 10 }, (_, i) => file(path, 512 * (1 + 2 * i)))));
   const bytes = writer.written();
   assert(bytes.length < path.length + 200, "each but the first in a few bytes");
   const read = (maxPathBytesInAll: number) => {
@@ -329,8 +356,9 @@ test("paths that grow out of a few bytes each are refused before they fill the m
 
 test("what would be too much for a layer index is not written", () => {
   const writer = new ByteWriter(100_000);
-  const entries = [file("12345"), file("6789", 2048)];
-  assert.throws(() => writeEntries(writer, entries, 8), { code: "limit" });
+  const entries = new EntryListWriter(8);
+  entries.add(file("12345"));
+  assert.throws(() => entries.add(file("6789", 2048)), { code: "limit" });
   assert.throws(() => writer.raw(new Uint8Array(100_001)), { code: "limit" });
   writer.raw(new Uint8Array(100_000));
   assert.equal(writer.written().length, 100_000);

@@ -3,7 +3,7 @@ import { STRATEGY_NAMES } from "../../src/codec/mod.ts";
 import fc from "fast-check";
 import { type Digest, fromByteString } from "../../src/base/mod.ts";
 import { packWindow, type Span, type StoredCheckpoint } from "../../src/archive/mod.ts";
-import type { LayerIndexKey, LayerScan } from "../../src/indexer/mod.ts";
+import { EntryList, type LayerIndexKey, type LayerScan } from "../../src/indexer/mod.ts";
 import type { SparseRun, TarEntry } from "../../src/tar/mod.ts";
 
 const BLOCK_BYTES = 512;
@@ -121,6 +121,11 @@ function placed(drafts: readonly EntryDraft[]): { entries: TarEntry[]; blocks: n
   return { entries, blocks: block };
 }
 
+/** Entries in the order of a layer. */
+export const anyEntries: fc.Arbitrary<TarEntry[]> = fc.array(entry, { maxLength: 12 }).map((drafts) =>
+  placed(drafts).entries
+);
+
 /** A window of up to three parts, and a block's header where the place is in a block. */
 const window = fc.record({
   steps: fc.array(fc.tuple(fc.nat(9000), fc.uint8Array({ minLength: 1, maxLength: 300 })), { maxLength: 3 }),
@@ -191,7 +196,7 @@ export const anyScan: fc.Arbitrary<LayerScan> = fc.record({
     }
   }
   const compressedBytes = Math.ceil(compressedBitOffset / 8);
-  return { codec, compressedBytes, plainBytes, diffId, checkpoints, spans, entries, warnings };
+  return { codec, compressedBytes, plainBytes, diffId, checkpoints, spans, entries: EntryList.of(entries), warnings };
 }).filter(({ spans, plainBytes }) =>
   spans.every(({ plainOffset }, i) => (spans[i + 1]?.plainOffset ?? plainBytes) - plainOffset <= 256 * 1024 * 1024)
 );
