@@ -127,14 +127,16 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     return offsets[span + 1]! - offsets[span]!;
   }
 
-  note(span: number): void {
-    this.#admitted.delete(span);
+  note(span: number): boolean {
+    // What is not admitted may have been punched between the writing and this.
+    if (!this.#admitted.delete(span)) return false;
     try {
-      if (this.#data.sizeBytes() < this.#key.plainBytes) return;
+      if (this.#data.sizeBytes() < this.#key.plainBytes) return false;
       this.#mark(span, PRESENT);
       this.#touch(span);
+      return true;
     } catch {
-      // It will be fetched again by whoever comes later.
+      return false; // it will be fetched again by whoever comes later
     }
   }
 

@@ -55,8 +55,12 @@ export interface LayerCache {
    * in another thread: inflating threads write what they made. False where it cannot be kept. Never throws.
    */
   admit(span: number): boolean;
-  /** Notes that a span is present which the caller has written so. Nothing happens where that fails. Never throws. */
-  note(span: number): void;
+  /**
+   * Notes that a span is present which was admitted and has been written so. False where it is not to be relied on: it was
+   * not admitted, or was released before this, so that its bytes may have been taken away, or it cannot be noted. Never
+   * throws.
+   */
+  note(span: number): boolean;
   /** Takes back the note that a span is present, where that can be done. Never throws. */
   forget(span: number): void;
   /**
@@ -66,7 +70,7 @@ export interface LayerCache {
    * Never throws, never waits.
    */
   claim(span: number): boolean;
-  /** Gives a claim back. Never throws. */
+  /** Gives a claim back, and room that was made for a span and has not been used. Never throws. */
   release(span: number): void;
   /** Lets go of files, and of claims. Afterwards nothing is present and writing fails; a second call does nothing. */
   close(): void;

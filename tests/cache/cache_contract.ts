@@ -74,7 +74,7 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
     await file.seek(2 * SPAN_BYTES, Deno.SeekMode.Start);
     assert.equal(await file.write(spanBytes("a", 2)), SPAN_BYTES);
     assert.equal(layer.has(2), false);
-    layer.note(2);
+    assert.equal(layer.note(2), true);
     expectPresent(layer, "a", 2);
     expectPresent(open(layerKey("a")), "a", 2);
     assert.equal(layer.has(3), false);
@@ -172,6 +172,18 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
     one.forget(3);
     assert.equal(two.has(3), false);
     assert.equal(two.claim(3), false);
+  });
+
+  test("what was not admitted, or has been released since, is not noted", (open) => {
+    const layer = open(layerKey("a"));
+    assert.equal(layer.note(1), false);
+    assert.equal(layer.admit(2), true);
+    layer.release(2);
+    assert.equal(layer.note(2), false);
+    assert.deepEqual([1, 2].map((span) => layer.has(span)), [false, false]);
+    layer.close();
+    assert.equal(layer.admit(3), false);
+    assert.equal(layer.note(3), false);
   });
 
   test("spans outlive the object that wrote them", (open) => {

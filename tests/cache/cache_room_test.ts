@@ -201,7 +201,7 @@ roomTest(
       for (let span = 0; span < SPANS; span++) writeSpan(second, "b", span);
     }, /full/);
     for (let span = 0; span < 8; span++) if (span !== 5) writeSpan(layer, "a", span);
-    layer.note(5);
+    assert.equal(layer.note(5), true);
     assert.ok(present(layer, "a").includes(5));
     assert.deepEqual(
       listLayers(folder).find(({ diffId }) => diffId === keyOf("a").diffId)!.maps.map((map) => map.partition),
