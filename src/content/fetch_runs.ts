@@ -61,8 +61,10 @@ export async function fetchRuns(requests: readonly RunRequest[], context: FetchC
   try {
     let at = offset;
     for await (const piece of source.stream({ offset, endExclusive, signal: watch.signal })) {
+      // Looked at now: a piece that is given away has no length any more.
+      const end = at + piece.length;
       watch.received(piece.length);
-      while (next < requests.length && requests[next]!.run.compressedOffset < at + piece.length) {
+      while (next < requests.length && requests[next]!.run.compressedOffset < end) {
         const request = requests[next++]!;
         const begun = await OpenRun.begin(request, window, context);
         if (begun !== undefined) {
@@ -72,7 +74,7 @@ export async function fetchRuns(requests: readonly RunRequest[], context: FetchC
         if (next < requests.length) window = startWindow(context, requests[next]!);
       }
       for (const run of open) run.take(piece, at);
-      at += piece.length;
+      at = end;
       while (open.length > 0 && open[0]!.run.compressedEndExclusive <= at) open.shift();
       if (next === requests.length && open.every((run) => run.isOver)) break;
       watch.pause();
@@ -138,6 +140,7 @@ class OpenRun {
   take(piece: Uint8Array<ArrayBuffer>, at: number): void {
     const { compressedOffset, compressedEndExclusive } = this.run;
     const from = Math.max(compressedOffset - at, 0);
+    const isLast = compressedEndExclusive <= at + piece.length;
     const end = Math.min(compressedEndExclusive - at, piece.length);
     if (from < end) {
       // A piece that is this run's alone is given away; of others, neighbours share a byte or more.
@@ -145,7 +148,7 @@ class OpenRun {
         piece.length === piece.buffer.byteLength;
       this.#task.push(isAlone ? piece : piece.slice(from, end));
     }
-    if (compressedEndExclusive <= at + piece.length) this.#task.end();
+    if (isLast) this.#task.end();
   }
 
   end(): void {

@@ -35,7 +35,7 @@ async function fetchAll(
   const { archive, sources, layers } = sample;
   const spans: number[] = [];
   const ends = new Map<number, unknown>();
-  const pool = new DecodePool({ log: SILENT, workers });
+  const pool = more.pool ?? new DecodePool({ log: SILENT, workers });
   const requests = runs.map((run): RunRequest => ({
     run,
     demand: "read",
@@ -56,7 +56,7 @@ async function fetchAll(
   }));
   const context = { archive, source: sources[runs[0]!.layer]!, pool, inflate: undefined, deadlineMs: 5000 };
   const error = await fetchRuns(requests, { ...context, signal: undefined, ...more }).catch((error) => error);
-  pool.close();
+  if (more.pool === undefined) pool.close();
   return { spans, ends, error };
 }
 
@@ -93,6 +93,25 @@ test("runs that follow one another are one request, whatever the pieces and howe
       assert.equal(source.requests.length, 1);
     }
     source.pieceBytes = 65_536;
+  }
+});
+
+test("threads that wait for work already take pieces, and the source's own, at once", async () => {
+  const runs = runsOf(SAMPLE, 0);
+  const source = SAMPLE.sources[0]!;
+  const pool = new DecodePool({ log: SILENT, workers: 2 });
+  try {
+    source.pieceBytes = 1000;
+    // Threads are called when there is work, and take a moment to come.
+    for (let round = 0; round < 8; round++) {
+      const { ends, error } = await fetchAll(SAMPLE, runs, { pool });
+      assert.equal(error, undefined);
+      assert.deepEqual([...ends.values()], runs.map(() => undefined));
+      await sleep(100);
+    }
+  } finally {
+    source.pieceBytes = 65_536;
+    pool.close();
   }
 });
 
