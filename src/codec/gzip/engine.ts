@@ -20,6 +20,13 @@ export type InflateStop = (typeof InflateStop)[keyof typeof InflateStop];
 /** As far back as deflate data may refer, and as much as a checkpoint's window holds. Source: RFC 1951, section 2. */
 export const HISTORY_BYTES = 32768;
 
+/** How far back the log of an engine with `symbols` tells of places. */
+export const LOG_REACH_BYTES = 128 * 1024;
+/** The distance of the places that it weighs. */
+export const CELL_BYTES = 1024;
+/** How many of them. */
+export const CELL_COUNT = 2304;
+
 /** Where an engine starts. */
 export interface EngineStart {
   /** The output before, at most HISTORY_BYTES, oldest first; copied. `outputEnd` becomes its length. */
@@ -64,8 +71,8 @@ export interface InflateEngine {
    */
   inflate(input: Uint8Array, at: number, endExclusive: number, limit: number): InflateStop;
   /**
-   * Makes room: forgets all output but the newest, which moves to the front of `output`. Kept are HISTORY_BYTES, or
-   * twice as many by engines with `symbols`, so that the window before a trace is there until it is complete.
+   * Makes room: forgets all output but the newest, which moves to the front of `output`. Kept are HISTORY_BYTES, and
+   * LOG_REACH_BYTES besides while an engine logs: the windows of all places that the log tells of.
    */
   slide(): void;
 }
@@ -81,17 +88,34 @@ export interface SymbolSense {
    * takes. Some microseconds.
    */
   headerBytes(header: Uint8Array, headerBitOffset: number): number;
-  /** How many traces can be under way at once; slots are numbered from 0. */
-  readonly traceSlots: number;
   /**
-   * Starts to mark which of the HISTORY_BYTES before this place the output from here on refers to. Complete when
-   * HISTORY_BYTES more have been made or the stream has ended.
+   * Logs from here on what is referred to, until `stopLog` or a start, and forgets what it has logged: places behind
+   * this one can then be asked about, until LOG_REACH_BYTES more have been made. The answers are final HISTORY_BYTES
+   * behind a place.
    */
-  startTrace(slot: number): void;
-  /** Ends a trace; what it has marked stays until the slot is used again. */
-  stopTrace(slot: number): void;
-  /** How many window bytes the trace has marked. */
-  tracedBytes(slot: number): number;
+  startLog(): void;
+  /** Logs no more. */
+  stopLog(): void;
+  /** While logging: weighs CELL_COUNT places from here on, one each CELL_BYTES. */
+  startTally(): void;
+  /**
+   * The tally, up to date. The sum of its first i + 1 numbers is the weight of the place i · CELL_BYTES behind its
+   * start: about what `mark` makes of it, those bytes that are referred to several times counted as often. A view.
+   */
+  tally(): Int32Array;
+  /** The lightest place between two symbols less than half of CELL_BYTES from `plainOffset`, if any is known. */
+  lightestNear(plainOffset: number): SymbolPlace | undefined;
+  /**
+   * Marks in `marks` which of the HISTORY_BYTES before a place the output behind it refers to. Returns its weight: how
+   * many bytes are marked, and some for each part that they lie in.
+   */
+  mark(plainOffset: number): number;
   /** Bit i % 8 of byte i >> 3 is for byte i of the HISTORY_BYTES before the place, oldest first. */
-  traceMap(slot: number): Uint8Array;
+  readonly marks: Uint8Array;
+}
+
+/** Where a symbol begins. */
+export interface SymbolPlace {
+  readonly plainOffset: number;
+  readonly compressedBitOffset: number;
 }

@@ -1,4 +1,5 @@
 import { CorruptError } from "../../base/mod.ts";
+import type { BlockHeads } from "./block_heads.ts";
 import { crc32 } from "./crc32.ts";
 import { type InflateEngine, InflateStop } from "./engine.ts";
 import { HeaderParser, MAGIC_0, MAGIC_1, TRAILER_BYTES, TRAILER_CRC_AT, TRAILER_LENGTH_AT } from "./header.ts";
@@ -37,8 +38,6 @@ const State = {
 } as const;
 
 const MAGIC: Uint8Array = Uint8Array.of(MAGIC_0, MAGIC_1);
-/** A dynamic block's header in full, begun anywhere in a byte: 3 + 14 + 19 · 3 + (286 + 30) · 7 bits. */
-const MAX_BLOCK_HEAD_BYTES = 287;
 /** Plain bytes are handed over in pieces that are still in a second-level cache when they are summed and scanned. */
 const WRITE_BYTES = 256 * 1024;
 const NO_WINDOW: Uint8Array = new Uint8Array(0);
@@ -69,20 +68,22 @@ export class MemberReader {
   #sawPadding = false;
   #sawMagic0 = false;
   #usedBytes = 0;
-  /** The first bytes of the current block, as they come. */
-  #blockHead = new Uint8Array(MAX_BLOCK_HEAD_BYTES);
-  #blockHeadFill = MAX_BLOCK_HEAD_BYTES;
-  #blockHeadOffset = 0;
+  #heads: BlockHeads | undefined;
 
   /**
    * Reads from bit `compressedBitOffset` of the blob: from a header there, a whole byte, unless `inDeflate`:
-   * then from where the engine stands already.
+   * then from where the engine stands already. `heads` is told of the blocks.
    */
   constructor(
     engine: InflateEngine,
     handler: MemberHandler,
-    { compressedBitOffset, inDeflate }: { compressedBitOffset: number; inDeflate: boolean },
+    { compressedBitOffset, inDeflate, heads }: {
+      compressedBitOffset: number;
+      inDeflate: boolean;
+      heads?: BlockHeads;
+    },
   ) {
+    this.#heads = heads;
     this.#engine = engine;
     this.#handler = handler;
     this.#offset = Math.floor(compressedBitOffset / 8);
@@ -149,7 +150,7 @@ export class MemberReader {
         compressedBitOffset: compressedOffset * 8,
         plainOffset: this.#handler.plainOffset,
       });
-      this.#startBlock(bytes, next, compressedOffset);
+      this.#heads?.start(compressedOffset * 8, this.#handler.plainOffset);
       this.#sumsKnown = true;
       this.#crc = 0;
       this.#memberPlainBytes = 0;
@@ -162,7 +163,7 @@ export class MemberReader {
   #readDeflate(bytes: Uint8Array, at: number): number {
     const engine = this.#engine;
     const base = this.#offset - at;
-    this.#fillBlockHead(bytes, base);
+    this.#heads?.fill(bytes, base);
     let next = at;
     for (;;) {
       const outputFrom = engine.outputEnd;
@@ -179,7 +180,8 @@ export class MemberReader {
           return next;
         case InflateStop.blockEnd:
           this.#handler.onBlockEnd(engine.bitOffset);
-          this.#startBlock(bytes, Math.floor(engine.bitOffset / 8) - base, Math.floor(engine.bitOffset / 8));
+          this.#heads?.start(engine.bitOffset, this.#handler.plainOffset);
+          this.#heads?.fill(bytes, base);
           break;
         case InflateStop.limit:
           if (this.#handler.plainOffset >= limit) this.#handler.onLimit();
@@ -194,28 +196,6 @@ export class MemberReader {
         }
       }
     }
-  }
-
-  /** The bytes from the one that holds the current block's header on: enough to read the header again. A copy. */
-  blockHead(): Uint8Array {
-    return this.#blockHead.slice(0, this.#blockHeadFill);
-  }
-
-  #startBlock(bytes: Uint8Array, at: number, compressedOffset: number): void {
-    this.#blockHeadOffset = compressedOffset;
-    this.#blockHeadFill = 0;
-    this.#fillBlockHead(bytes, compressedOffset - at);
-  }
-
-  /** Takes what is missing of the block's head from `bytes`, whose first is at offset `base` of the blob. */
-  #fillBlockHead(bytes: Uint8Array, base: number): void {
-    const fill = this.#blockHeadFill;
-    if (fill === MAX_BLOCK_HEAD_BYTES) return;
-    const from = Math.max(this.#blockHeadOffset + fill - base, 0);
-    const endExclusive = Math.min(from + MAX_BLOCK_HEAD_BYTES - fill, bytes.length);
-    if (from >= endExclusive) return;
-    this.#blockHead.set(bytes.subarray(from, endExclusive), fill);
-    this.#blockHeadFill = fill + endExclusive - from;
   }
 
   #takePlain(outputFrom: number): boolean {

@@ -1,4 +1,5 @@
 import type { PlainSink, Scanner, ScanOptions } from "../codec.ts";
+import { BlockHeads } from "./block_heads.ts";
 import { HISTORY_BYTES, type InflateEngine } from "./engine.ts";
 import { type MemberHandler, MemberReader } from "./member_reader.ts";
 import { createStrategy } from "./strategies/mod.ts";
@@ -13,13 +14,18 @@ export class GzipScanner implements Scanner, MemberHandler {
   #options: ScanOptions;
   #sink: PlainSink;
   #memberPlainOffset = 0;
+  #heads = new BlockHeads();
 
   /** The engine is the scanner's from now on. */
   constructor(engine: InflateEngine, options: ScanOptions) {
     this.#engine = engine;
     this.#options = options;
     this.#sink = options.sink;
-    this.#reader = new MemberReader(engine, this, { compressedBitOffset: 0, inDeflate: false });
+    this.#reader = new MemberReader(engine, this, {
+      compressedBitOffset: 0,
+      inDeflate: false,
+      heads: this.#heads,
+    });
   }
 
   push(compressed: Uint8Array): void {
@@ -39,16 +45,19 @@ export class GzipScanner implements Scanner, MemberHandler {
   }
 
   onMemberStart(compressedOffset: number): void {
+    this.#strategy?.endMember();
     this.#memberPlainOffset = this.plainOffset;
     if (this.#strategy === undefined) {
       this.#strategy = createStrategy(this.#options.strategy, {
         spacingBytes: this.#options.spacingBytes,
         fileStarts: this.#sink.fileStarts,
         onCheckpoint: this.#options.onCheckpoint,
+        windowBytes: (plainOffset) => this.#windowBytes(plainOffset),
         history: (plainOffset, lengthBytes) => this.#history(plainOffset, lengthBytes),
+        blockAt: (compressedBitOffset) => this.#heads.at(compressedBitOffset),
         symbols: this.#engine.symbols,
       });
-    } else this.#offer({ compressedBitOffset: compressedOffset * 8, atHeader: true, block: undefined });
+    } else this.#offer({ compressedBitOffset: compressedOffset * 8, atHeader: true, inBlock: false });
   }
 
   onPlain(bytes: Uint8Array): boolean {
@@ -59,19 +68,14 @@ export class GzipScanner implements Scanner, MemberHandler {
   }
 
   onBlockEnd(compressedBitOffset: number): void {
-    this.#offer({ compressedBitOffset, atHeader: false, block: undefined });
+    this.#offer({ compressedBitOffset, atHeader: false, inBlock: false });
   }
 
   onLimit(): void {
     const { symbols, bitOffset } = this.#engine;
     // Between two blocks, the end of the first has been offered already.
     if (symbols?.isInBlock !== true) return;
-    const { headerBitOffset } = symbols;
-    const block = () => {
-      const header = this.#reader.blockHead();
-      return { headerBitOffset, header: header.slice(0, symbols.headerBytes(header, headerBitOffset)) };
-    };
-    this.#offer({ compressedBitOffset: bitOffset, atHeader: false, block });
+    this.#offer({ compressedBitOffset: bitOffset, atHeader: false, inBlock: true });
   }
 
   onSlide(): void {
@@ -82,10 +86,12 @@ export class GzipScanner implements Scanner, MemberHandler {
     this.#options.onWarning(`gzip: bytes from ${compressedOffset} on belong to no member and are ignored`);
   }
 
-  #offer(place: Pick<Place, "compressedBitOffset" | "atHeader" | "block">): void {
-    const { plainOffset } = this;
-    const windowBytes = Math.min(plainOffset - this.#memberPlainOffset, HISTORY_BYTES);
-    this.#strategy!.offer({ ...place, plainOffset, windowBytes });
+  #offer(place: Omit<Place, "plainOffset">): void {
+    this.#strategy!.offer({ ...place, plainOffset: this.plainOffset });
+  }
+
+  #windowBytes(plainOffset: number): number {
+    return Math.min(plainOffset - this.#memberPlainOffset, HISTORY_BYTES);
   }
 
   #history(plainOffset: number, lengthBytes: number): Uint8Array {

@@ -37,6 +37,7 @@ export class ZstdScanner implements Scanner, FrameHandler {
       spacingBytes: this.#options.spacingBytes,
       fileStarts: this.#options.strategy === "interval" ? [] : this.#sink.fileStarts,
       onCheckpoint: this.#options.onCheckpoint,
+      windowBytes: () => 0,
       history: () => NO_HISTORY,
     });
   }
@@ -46,9 +47,8 @@ export class ZstdScanner implements Scanner, FrameHandler {
     this.#strategy!.offer({
       plainOffset: this.#plainOffset,
       compressedBitOffset: compressedOffset * 8,
-      windowBytes: 0,
       atHeader: true,
-      block: undefined,
+      inBlock: false,
     });
   }
 

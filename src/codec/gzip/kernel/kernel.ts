@@ -1,4 +1,5 @@
 import { assert } from "../../../base/mod.ts";
+import { CELL_COUNT, LOG_REACH_BYTES } from "../engine.ts";
 import { instantiateKernel, type KernelExports } from "./kernel_module.ts";
 import { KernelStop, REFUSALS } from "./kernel_stop.ts";
 
@@ -6,14 +7,9 @@ import { KernelStop, REFUSALS } from "./kernel_stop.ts";
 export const MAX_BLOCK_HEADER_BYTES = 287;
 /** The most plain bytes that deflate data may refer back. Source: RFC 1951, section 2. */
 export const WINDOW_BYTES = 32768;
-/** How many traces can be under way at once. */
-export const TRACE_SLOTS = 8;
-
-/** History kept by `slide` unless told otherwise: the window before a point is there until its trace is complete. */
-const KEPT_BYTES = 2 * WINDOW_BYTES;
 /** Returned by the WebAssembly module's enterBlock where all is well. */
 const ENTERED = 4;
-const TRACE_MAP_BYTES = WINDOW_BYTES / 8;
+const MAP_BYTES = WINDOW_BYTES / 8;
 
 /** Where an inflater starts inside a block. All bit offsets are counted as the caller likes, from one origin. */
 export interface BlockResume {
@@ -29,9 +25,15 @@ export interface BlockResume {
   readonly symbolBitOffset: number;
 }
 
+/** A place between two symbols of a block. */
+export interface LoggedPlace {
+  readonly plainOffset: number;
+  readonly bitOffset: number;
+}
+
 /**
  * Raw inflate in WebAssembly, streaming, that can start at any block and inside one. assembly/inflate.ts explains how it
- * works. One instance has its own 1.25 MiB of memory and serves one stream after another; no call but the constructor
+ * works. One instance has its own 1.9 MiB of memory, of which a third is for the log, and serves one stream after another; no call but the constructor
  * and the getters of arrays allocates.
  *
  *     const kernel = new InflateKernel();
@@ -51,17 +53,26 @@ export class InflateKernel {
    * a run writes behind `outputEnd` only, `slide` and the resets move it all.
    */
   readonly output: Uint8Array<ArrayBuffer>;
+  /** What `mark` has marked: bit i % 8 of byte i >> 3 is for byte i of the WINDOW_BYTES before the place, oldest first. */
+  readonly map: Uint8Array<ArrayBuffer>;
   #exports: KernelExports;
   #memory: Uint8Array<ArrayBuffer>;
+  #view: DataView<ArrayBuffer>;
+  #cells: Int32Array<ArrayBuffer>;
   #outputAddress: number;
   #inputLimit: number;
   #problem = "";
+  #isLogging = false;
 
   /** Stands before the first block of a stream. @throws {ClipError} of code `unsupported` without WebAssembly SIMD. */
   constructor() {
     const exports = instantiateKernel();
     this.#exports = exports;
-    this.#memory = new Uint8Array(exports.memory.buffer as ArrayBuffer);
+    const buffer = exports.memory.buffer as ArrayBuffer;
+    this.#memory = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
+    this.#cells = new Int32Array(buffer, exports.cellsAddress(), CELL_COUNT);
+    this.map = new Uint8Array(buffer, exports.mapAddress(), MAP_BYTES);
     this.#outputAddress = exports.outputAddress();
     this.#inputLimit = exports.inputLimit();
     this.output = this.#memory.subarray(this.#outputAddress, this.#outputAddress + exports.outputCapacity());
@@ -83,6 +94,7 @@ export class InflateKernel {
     this.output.set(window);
     this.#exports.reset(window.length, plainOffset, bitOffset);
     this.#problem = "";
+    this.#isLogging = false;
   }
 
   /**
@@ -146,8 +158,11 @@ export class InflateKernel {
     return KernelStop.bad;
   }
 
-  /** Moves the newest `keepBytes` of the output, at least WINDOW_BYTES, to the front, and forgets the rest. */
-  slide(keepBytes: number = KEPT_BYTES): void {
+  /**
+   * Moves the newest `keepBytes` of the output, at least WINDOW_BYTES, to the front, and forgets the rest. Unless told
+   * otherwise, keeps a window, or while logging the windows of all places that the log tells of.
+   */
+  slide(keepBytes: number = WINDOW_BYTES + (this.#isLogging ? LOG_REACH_BYTES : 0)): void {
     assert(keepBytes >= WINDOW_BYTES, "less than a window cannot be kept");
     this.#exports.slide(keepBytes);
   }
@@ -182,46 +197,61 @@ export class InflateKernel {
     return this.#exports.headerOffset.value;
   }
 
-  /** Whether `crossingBytes` of blocks to come are counted, as they are at first: it costs about 1 %. */
-  set countsCrossings(on: boolean) {
-    this.#exports.countCrossings(on ? 1 : 0);
+  /**
+   * Logs the matches from here on, until `stopLog` or a reset, and forgets those before: what the output behind a place
+   * refers to can then be asked, as far as it has been made. 32 KiB behind the place the answers are final.
+   */
+  startLog(): void {
+    this.#exports.startLog();
+    this.#isLogging = true;
+  }
+
+  /** Logs no more, which is a little faster. */
+  stopLog(): void {
+    this.#exports.stopLog();
+    this.#isLogging = false;
+  }
+
+  /** While logging: weighs CELL_COUNT places from here on, one each CELL_BYTES. */
+  startTally(): void {
+    this.#exports.startTally();
   }
 
   /**
-   * How many bytes of the current block, or else of the last one, were copied from before its start (those copied from
-   * within it, which may in turn come from there, are not counted). Of a block entered in its middle: 0.
+   * The tally, brought up to date. The sum of its first i + 1 numbers is the weight of the place i · CELL_BYTES behind
+   * the start: about how many bytes before it the output behind it refers to, those that are referred to several times
+   * counted as often, and some for each match. A view, changed by later calls.
    */
-  get crossingBytes(): number {
-    return this.#exports.crossingBytes.value;
+  tally(): Int32Array {
+    this.#exports.tally();
+    return this.#cells;
+  }
+
+  /** Of the places behind matches less than half of CELL_BYTES from `plainOffset`, the lightest; undefined for none. */
+  lightestNear(plainOffset: number): LoggedPlace | undefined {
+    const address = this.#exports.lightestNear(plainOffset % 2 ** 32);
+    if (address === 0) return undefined;
+    const low = (at: number) => this.#view.getUint32(address + at, true);
+    const here = { plain: this.plainOffset, bits: this.bitOffset };
+    const placeLow = (low(0) + (low(8) & 511)) >>> 0;
+    return {
+      plainOffset: here.plain - modulo32(here.plain - placeLow),
+      bitOffset: here.bits - modulo32(here.bits - low(4)),
+    };
   }
 
   /**
-   * Starts to mark which of the WINDOW_BYTES before this point the output from here on refers to. Complete once
-   * WINDOW_BYTES more have been made, or the stream has ended. `slot`, 0 to TRACE_SLOTS − 1, is free again when the
-   * caller has what it wants.
+   * Marks in `map` which of the WINDOW_BYTES before a place the output behind it refers to; how many, and some for each
+   * part that they lie in. The place has been passed since `startLog`, by LOG_REACH_BYTES at most.
    */
-  startTrace(slot: number): void {
-    assert(slot >= 0 && slot < TRACE_SLOTS, "a trace slot is 0 to 7");
-    this.#exports.startTrace(slot);
+  mark(plainOffset: number): number {
+    const weight = this.#exports.mark(plainOffset % 2 ** 32);
+    assert(weight >= 0, "the log does not go back so far");
+    return weight;
   }
+}
 
-  /** Ends a trace before it is complete, which saves time; what it has marked stays. */
-  stopTrace(slot: number): void {
-    assert(slot >= 0 && slot < TRACE_SLOTS, "a trace slot is 0 to 7");
-    this.#exports.stopTrace(slot);
-  }
-
-  /** How many window bytes the trace in `slot` has marked. */
-  tracedBytes(slot: number): number {
-    return this.#exports.tracedBytes(slot);
-  }
-
-  /**
-   * What the trace in `slot` has marked: bit i % 8 of byte i >> 3 is for byte i of the WINDOW_BYTES before the point,
-   * oldest first. Valid until a trace starts in that slot.
-   */
-  traceMap(slot: number): Uint8Array<ArrayBuffer> {
-    const address = this.#exports.traceMap(slot);
-    return this.#memory.subarray(address, address + TRACE_MAP_BYTES);
-  }
+/** The remainder of division by 2^32, not below zero. */
+function modulo32(value: number): number {
+  return value - Math.floor(value / 2 ** 32) * 2 ** 32;
 }

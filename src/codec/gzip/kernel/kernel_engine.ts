@@ -1,5 +1,5 @@
-import { type EngineStart, type InflateEngine, InflateStop, type SymbolSense } from "../engine.ts";
-import { InflateKernel, TRACE_SLOTS } from "./kernel.ts";
+import { type EngineStart, type InflateEngine, InflateStop, type SymbolPlace, type SymbolSense } from "../engine.ts";
+import { InflateKernel } from "./kernel.ts";
 import { KernelStop } from "./kernel_stop.ts";
 
 /** How much is copied to the kernel at a time: little enough to stay in a first-level cache until it is decoded. */
@@ -16,13 +16,11 @@ export class KernelEngine implements InflateEngine, SymbolSense {
   readonly output: Uint8Array;
   outputEnd = 0;
   consumed = 0;
-  readonly traceSlots = TRACE_SLOTS;
   #kernel = new InflateKernel();
 
   /** @throws {ClipError} of code `unsupported` without WebAssembly SIMD. */
   constructor() {
     this.output = this.#kernel.output;
-    this.#kernel.countsCrossings = false; // traces say more
   }
 
   get symbols(): SymbolSense {
@@ -108,20 +106,33 @@ export class KernelEngine implements InflateEngine, SymbolSense {
     return this.#kernel.headerBitOffset;
   }
 
-  startTrace(slot: number): void {
-    this.#kernel.startTrace(slot);
+  startLog(): void {
+    this.#kernel.startLog();
   }
 
-  stopTrace(slot: number): void {
-    this.#kernel.stopTrace(slot);
+  stopLog(): void {
+    this.#kernel.stopLog();
   }
 
-  tracedBytes(slot: number): number {
-    return this.#kernel.tracedBytes(slot);
+  startTally(): void {
+    this.#kernel.startTally();
   }
 
-  traceMap(slot: number): Uint8Array {
-    return this.#kernel.traceMap(slot);
+  tally(): Int32Array {
+    return this.#kernel.tally();
+  }
+
+  lightestNear(plainOffset: number): SymbolPlace | undefined {
+    const place = this.#kernel.lightestNear(plainOffset);
+    return place && { plainOffset: place.plainOffset, compressedBitOffset: place.bitOffset };
+  }
+
+  mark(plainOffset: number): number {
+    return this.#kernel.mark(plainOffset);
+  }
+
+  get marks(): Uint8Array {
+    return this.#kernel.map;
   }
 }
 

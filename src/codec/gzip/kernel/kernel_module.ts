@@ -12,14 +12,12 @@ export interface KernelExports {
   readonly memory: WebAssembly.Memory;
   readonly inputEnd: ExportedNumber;
   readonly out: ExportedNumber;
-  readonly crossingBytes: ExportedNumber;
   readonly headerOffset: ExportedNumber;
   outputAddress(): number;
   outputCapacity(): number;
   reset(windowBytes: number, plainOffset: number, bitOffset: number): void;
   enterBlock(bitOffset: number): number;
   makeRoom(): number;
-  countCrossings(on: number): void;
   inputLimit(): number;
   endInputAt(address: number): void;
   unreadAddress(): number;
@@ -29,16 +27,20 @@ export interface KernelExports {
   slide(keepBytes: number): void;
   run(limit: number, stopAtBlockEnds: number): number;
   step(): number;
-  startTrace(slot: number): void;
-  stopTrace(slot: number): void;
-  traceMap(slot: number): number;
-  tracedBytes(slot: number): number;
+  startLog(): void;
+  stopLog(): void;
+  startTally(): void;
+  tally(): void;
+  lightestNear(plainOffset: number): number;
+  mark(plainOffset: number): number;
+  mapAddress(): number;
+  cellsAddress(): number;
 }
 
 let module: WebAssembly.Module | undefined;
 
 /**
- * The exports of a new instance of the kernel, whose 1.25 MiB of memory become resident only as they are used. The
+ * The exports of a new instance of the kernel, whose 1.9 MiB of memory become resident only as they are used. The
  * module is compiled at the first call in an isolate, and its instances share the compiled code.
  * @throws {ClipError} of code `unsupported` where WebAssembly, or its SIMD part, is not to be had.
  */

@@ -57,8 +57,8 @@ export class BlockEnds implements CheckpointStrategy {
   }
 
   /** @see CheckpointStrategy.offer */
-  offer({ plainOffset, compressedBitOffset, windowBytes, atHeader, block }: Place): void {
-    if (block !== undefined) return;
+  offer({ plainOffset, compressedBitOffset, atHeader, inBlock }: Place): void {
+    if (inBlock) return;
     if (plainOffset === this.#placePlainOffset) {
       // Of several places before the same plain byte the last saves most input, unless a member start saves a window.
       if (this.#placeAtHeader && !atHeader) return;
@@ -68,7 +68,7 @@ export class BlockEnds implements CheckpointStrategy {
     this.#placePlainOffset = plainOffset;
     this.#placeBitOffset = compressedBitOffset;
     this.#placeAtHeader = atHeader;
-    this.#placeWindowBytes = windowBytes;
+    this.#placeWindowBytes = this.#options.windowBytes(plainOffset);
     this.#windowIsKept = false;
   }
 
@@ -88,6 +88,8 @@ export class BlockEnds implements CheckpointStrategy {
       this.#emitMember();
     }
   }
+
+  endMember(): void {}
 
   /** @see CheckpointStrategy.beforeSlide */
   beforeSlide(): void {

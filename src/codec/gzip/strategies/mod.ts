@@ -24,7 +24,7 @@ const BLOCK_STRATEGIES: Partial<Record<StrategyName, (options: StrategyOptions) 
  */
 export function createStrategy(
   name: StrategyName,
-  options: StrategyOptions & { readonly symbols: SymbolSense | undefined },
+  options: Omit<SymbolStrategyOptions, "symbols"> & { readonly symbols: SymbolSense | undefined },
 ): CheckpointStrategy {
   const create = BLOCK_STRATEGIES[name];
   if (create !== undefined) return create(options);

@@ -5,12 +5,10 @@ import type { SymbolSense } from "../engine.ts";
 export interface Place {
   readonly plainOffset: number;
   readonly compressedBitOffset: number;
-  /** How long a window it would need, at most HISTORY_BYTES: less near the start of a member, 0 at it. */
-  readonly windowBytes: number;
   /** Whether it is the start of a member. */
   readonly atHeader: boolean;
-  /** Makes a copy of the head of the block that it lies in; undefined between blocks. */
-  readonly block: (() => BlockHead) | undefined;
+  /** Whether it is between two symbols of a block. */
+  readonly inBlock: boolean;
 }
 
 /** What a strategy works with. */
@@ -21,12 +19,16 @@ export interface StrategyOptions {
   readonly fileStarts: number[];
   /** Each checkpoint as it is made, its window owned by the receiver. */
   readonly onCheckpoint: (checkpoint: Checkpoint) => void;
+  /** How long a window a place needs, at most HISTORY_BYTES: less near the start of its member, 0 at it. */
+  readonly windowBytes: (plainOffset: number) => number;
   /** The `lengthBytes` plain bytes before `plainOffset`, to be copied. Asked only within the engine's history. */
   readonly history: (plainOffset: number, lengthBytes: number) => Uint8Array;
 }
 
 /** What strategies of single symbols work with besides. */
 export interface SymbolStrategyOptions extends StrategyOptions {
+  /** The block that a place inside one lies in, its header perhaps with bytes behind it; undefined for short ones. */
+  readonly blockAt: (compressedBitOffset: number) => BlockHead | undefined;
   readonly symbols: SymbolSense;
 }
 
@@ -40,6 +42,8 @@ export interface CheckpointStrategy {
   offer(place: Place): void;
   /** All plain bytes before `plainOffset` have been written to the sink; called after each write. */
   advance(plainOffset: number): void;
+  /** A member ended; the engine still holds its output, and what is logged of it, until the next one starts. */
+  endMember(): void;
   /** The engine's history is about to be cut. */
   beforeSlide(): void;
   /** The stream ends here: makes the last checkpoints, and the final one. */

@@ -1,12 +1,12 @@
-/** Starts between and inside blocks, traces, counts and stops of the kernel. */
+/** Starts between and inside blocks, what the log tells, and stops of the kernel. */
 import assert from "node:assert/strict";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { equalBytes } from "../../../../src/base/mod.ts";
+import { CELL_BYTES, LOG_REACH_BYTES } from "../../../../src/codec/gzip/engine.ts";
 import {
   InflateKernel,
   KernelStop,
   MAX_BLOCK_HEADER_BYTES,
-  TRACE_SLOTS,
   WINDOW_BYTES,
 } from "../../../../src/codec/gzip/kernel/mod.ts";
 import { concat } from "../../codec_contract.ts";
@@ -27,20 +27,19 @@ interface Place {
   readonly window: Uint8Array;
   /** Which window bytes are needed. */
   readonly map: Uint8Array;
-  readonly tracedBytes: number;
 }
 
-/** Decodes a stream with stops at block ends and at random offsets, and traces from all of them. */
+/** Decodes a stream with stops at block ends and at random offsets, and asks the log about all of them. */
 function places(kernel: InflateKernel, input: Uint8Array, plain: Uint8Array, random: SeededRandom): Place[] {
   const found: Place[] = [];
-  const open: ({ slot: number } & Omit<Place, "map" | "tracedBytes">)[] = [];
-  let nextSlot = 0;
+  const open: Omit<Place, "map">[] = [];
   const close = () => {
-    const { slot, ...place } = open.shift()!;
-    found.push({ ...place, map: kernel.traceMap(slot).slice(), tracedBytes: kernel.tracedBytes(slot) });
-    kernel.stopTrace(slot);
+    const place = open.shift()!;
+    kernel.mark(place.plainOffset);
+    found.push({ ...place, map: kernel.map.slice() });
   };
   kernel.reset({ window: NO_WINDOW, bitOffset: 0, plainOffset: 0 });
+  kernel.startLog();
   let at = 0;
   let limit = 0;
   for (;;) {
@@ -53,33 +52,39 @@ function places(kernel: InflateKernel, input: Uint8Array, plain: Uint8Array, ran
     if (stop === KernelStop.streamEnd) break;
     assert.ok(stop === KernelStop.blockEnd || stop === KernelStop.outputFull);
     const { plainOffset } = kernel;
-    while (open.length > 0 && (open.length === TRACE_SLOTS || open[0]!.plainOffset + WINDOW_BYTES <= plainOffset)) {
-      if (open[0]!.plainOffset + WINDOW_BYTES <= plainOffset) close();
-      else kernel.stopTrace(open.shift()!.slot);
-    }
+    while (open.length > 0 && open[0]!.plainOffset + WINDOW_BYTES <= plainOffset) close();
     if (stop === KernelStop.outputFull) {
       assert.ok(plainOffset <= limit && (plainOffset > limit - 258 || limit === 0));
       limit = plainOffset + 258 + random.below(20_000);
     } else assert.ok(!kernel.isInBlock);
     if (kernel.outputEnd > 600_000) kernel.slide();
-    const slot = nextSlot++ % TRACE_SLOTS;
     open.push({
-      slot,
       plainOffset,
       bitOffset: kernel.bitOffset,
       headerBitOffset: kernel.isInBlock ? kernel.headerBitOffset : undefined,
       window: plain.slice(Math.max(0, plainOffset - WINDOW_BYTES), plainOffset),
     });
-    kernel.startTrace(slot);
   }
   while (open.length > 0) close();
   return found;
 }
 
-/** The window with every byte that the map does not name changed. */
-function poisoned({ window, map }: Place): Uint8Array {
+/** Which bytes of a place's window its map names. */
+function named({ window, map }: Place): number[] {
   const missing = WINDOW_BYTES - window.length;
-  return window.map((byte, i) => (map[(i + missing) >> 3]! >> ((i + missing) % 8)) & 1 ? byte : byte ^ 0x5a);
+  const found: number[] = [];
+  for (let bit = missing; bit < WINDOW_BYTES; bit++) {
+    if (map[bit >> 3] === 0) bit |= 7;
+    else if ((map[bit >> 3]! >> (bit % 8)) & 1) found.push(bit - missing);
+  }
+  return found;
+}
+
+/** The window with every byte that the map does not name changed. */
+function poisoned(place: Place): Uint8Array {
+  const window = place.window.map((byte) => byte ^ 0x5a);
+  for (const i of named(place)) window[i] = place.window[i]!;
+  return window;
 }
 
 /** Decodes from `place` with `window` for up to 80,000 bytes; undefined where the kernel refuses. */
@@ -109,7 +114,7 @@ function resume(
   }
 }
 
-Deno.test("kernel: starts at every stop, with the window bytes that its trace does not name poisoned", () => {
+Deno.test("kernel: starts at every stop, with the window bytes that the log does not name poisoned", () => {
   withSeed((random) => {
     const [kernel, other] = [new InflateKernel(), new InflateKernel()];
     const counts = { between: 0, inside: 0, needed: 0, windows: 0 };
@@ -123,16 +128,16 @@ Deno.test("kernel: starts at every stop, with the window bytes that its trace do
         assert.ok(result !== undefined && equalBytes(result, expected), "the same bytes from a poisoned window");
         assert.ok(result.length > 79_742 || place.plainOffset + result.length === plain.length);
         counts[place.headerBitOffset === undefined ? "between" : "inside"]++;
-        counts.needed += place.tracedBytes;
+        counts.needed += named(place).length;
         counts.windows += place.window.length;
       }
     }
     assert.ok(counts.between > 100 && counts.inside > 100, JSON.stringify(counts));
-    assert.ok(counts.needed < counts.windows / 2, "traces name a part of the windows only");
+    assert.ok(counts.needed < counts.windows / 2, "the log names a part of the windows only");
   });
 });
 
-Deno.test("kernel: a trace names every byte that matters", () => {
+Deno.test("kernel: the log names no byte that does not matter", () => {
   withSeed((random) => {
     const [kernel, other] = [new InflateKernel(), new InflateKernel()];
     let spoilt = 0;
@@ -140,14 +145,10 @@ Deno.test("kernel: a trace names every byte that matters", () => {
       const input = compressedStream(random);
       const plain = new Uint8Array(inflateRawSync(input)); // Not a Buffer, whose slices share memory.
       for (const place of places(kernel, input, plain, random)) {
-        const missing = WINDOW_BYTES - place.window.length;
-        const named = Array.from(place.window.keys()).filter((i) =>
-          (place.map[(i + missing) >> 3]! >> ((i + missing) % 8)) & 1
-        );
-        assert.equal(named.length, place.tracedBytes);
-        if (named.length === 0) continue;
+        const bytes = named(place);
+        if (bytes.length === 0) continue;
         const window = place.window.slice();
-        window[named[random.below(named.length)]!]! ^= 1;
+        window[bytes[random.below(bytes.length)]!]! ^= 1;
         const result = resume(other, input, place, window)!;
         assert.ok(!equalBytes(result, plain.subarray(place.plainOffset, place.plainOffset + result.length)));
         spoilt++;
@@ -157,52 +158,121 @@ Deno.test("kernel: a trace names every byte that matters", () => {
   });
 });
 
-Deno.test("kernel: counts the bytes of a block that come from before it", () => {
-  const writer = new DeflateWriter();
+Deno.test("kernel: starts at the places that the log finds light", () => {
+  withSeed((random) => {
+    const [kernel, other] = [new InflateKernel(), new InflateKernel()];
+    let found = 0;
+    for (let round = 0; round < 10; round++) {
+      const plain = textLike(200_000 + random.below(500_000), random);
+      const input = deflateRawSync(plain, { level: 1 + random.below(9), memLevel: 1 + random.below(9) });
+      kernel.reset({ window: NO_WINDOW, bitOffset: 0, plainOffset: 0 });
+      kernel.startLog();
+      const headers = [0];
+      let at = 0;
+      let limit = 0;
+      for (;;) {
+        const stop = kernel.run(limit, true);
+        if (stop === KernelStop.needInput) {
+          at += kernel.feed(input, at, Math.min(input.length, at + 1 + random.below(9000)));
+          continue;
+        }
+        if (stop === KernelStop.streamEnd) break;
+        if (stop === KernelStop.blockEnd) {
+          headers.push(kernel.bitOffset);
+          continue;
+        }
+        limit = kernel.plainOffset + 258 + random.below(40_000);
+        if (kernel.outputEnd > 600_000) kernel.slide();
+        const middle = Math.max(0, kernel.plainOffset - WINDOW_BYTES - random.below(40_000));
+        const light = kernel.lightestNear(middle);
+        if (light === undefined) continue;
+        const { plainOffset, bitOffset } = light;
+        assert.ok(Math.abs(plainOffset - middle) <= CELL_BYTES / 2);
+        kernel.mark(plainOffset);
+        const headerBitOffset = headers.findLast((header) => header < bitOffset)!;
+        const window = plain.slice(Math.max(0, plainOffset - WINDOW_BYTES), plainOffset);
+        const place = { plainOffset, bitOffset, headerBitOffset, window, map: kernel.map.slice() };
+        const result = kernel.plainOffset - plainOffset < WINDOW_BYTES
+          ? undefined
+          : resume(other, input, place, poisoned(place));
+        if (result === undefined) continue;
+        assert.ok(equalBytes(result, plain.subarray(plainOffset, plainOffset + result.length)));
+        found++;
+      }
+    }
+    assert.ok(found > 100, `${found} places`);
+  });
+});
+
+Deno.test("kernel: weighs places by what is copied over them", () => {
+  const copies = 600;
+  const first = 33_000;
+  const writer = new DeflateWriter().stored(Uint8Array.from({ length: first }, (_, i) => i % 251)).fixed(true);
+  for (let i = 0; i < copies; i++) writer.copyFarthest();
+  writer.endOfBlock();
   const kernel = new InflateKernel();
-  const first = Uint8Array.from({ length: 32_768 }, (_, i) => i % 251);
-  writer.stored(first);
-  // 258 from 32,768 back; one literal; 258 from 1 back, all inside; 258 from 261 back, one of them before the block's end.
-  writer.fixed().copyFarthest().symbol(7);
-  writer.copy258({ distanceSymbol: 0, extra: 0, extraBits: 0 });
-  writer.copy258({ distanceSymbol: 18, extra: 5, extraBits: 8 });
-  writer.endOfBlock().fixed(true).endOfBlock();
-  for (const history of [NO_WINDOW, first]) {
-    kernel.reset({ window: history, bitOffset: 0, plainOffset: 0 });
+  for (const step of [300, 5000, Infinity]) {
+    kernel.reset({ window: NO_WINDOW, bitOffset: 0, plainOffset: 2 ** 33 });
     kernel.feed(writer.deflate, 0, writer.deflate.length);
-    assert.equal(kernel.run(Infinity, true), KernelStop.blockEnd);
-    assert.equal(kernel.crossingBytes, 0);
-    assert.equal(kernel.run(Infinity, true), KernelStop.blockEnd);
-    // The last copy reaches back 518 from 517 bytes into the block.
-    assert.equal(kernel.crossingBytes, 258 + 1);
-    assert.equal(kernel.run(Infinity, true), KernelStop.streamEnd);
-    assert.equal(kernel.crossingBytes, 0);
+    kernel.run(2 ** 33 + first, false);
+    kernel.startLog();
+    kernel.startTally();
+    while (kernel.run(kernel.plainOffset + step, false) !== KernelStop.streamEnd);
+    const end = first + copies * 258;
+    let weight = 0;
+    kernel.tally().slice(0, Math.floor((end - first) / CELL_BYTES)).forEach((change, cell) => {
+      weight += change;
+      const place = first + cell * CELL_BYTES;
+      let crossing = 0;
+      for (let to = first; to < end; to += 258) if (to >= place && to - WINDOW_BYTES + 258 <= place) crossing++;
+      assert.equal(weight, crossing * (258 + 4), `cell ${cell}`);
+    });
+    const light = kernel.lightestNear(2 ** 33 + end - 258);
+    assert.deepEqual(light, { plainOffset: 2 ** 33 + end, bitOffset: kernel.bitOffset - 7 });
   }
 });
 
-Deno.test("kernel: counts the same whichever loop decodes", () => {
-  withSeed((random) => {
-    const kernel = new InflateKernel();
-    for (let round = 0; round < 30; round++) {
-      const input = compressedStream(random);
-      const count = (stopEvery: number) => {
-        const counts: number[] = [];
-        kernel.reset({ window: NO_WINDOW, bitOffset: 0, plainOffset: 0 });
-        let at = 0;
-        let limit = stopEvery;
-        for (;;) {
-          const stop = kernel.run(limit, true);
-          if (stop === KernelStop.needInput) at += kernel.feed(input, at, input.length);
-          else if (stop === KernelStop.outputFull) {
-            limit = kernel.plainOffset + stopEvery;
-            if (kernel.outputEnd > 900_000) kernel.slide();
-          } else counts.push(kernel.crossingBytes);
-          if (stop === KernelStop.streamEnd) return counts;
-        }
-      };
-      assert.deepEqual(count(258), count(100_000));
-    }
-  });
+Deno.test("kernel: does not tell of places that the log does not reach", () => {
+  const writer = new DeflateWriter().stored(new Uint8Array(32_768)).fixed(true);
+  for (let i = 0; i < 3000; i++) writer.copyFarthest();
+  const input = writer.endOfBlock().deflate;
+  const kernel = new InflateKernel();
+  kernel.reset({ window: NO_WINDOW, bitOffset: 0, plainOffset: 0 });
+  kernel.feed(input, 0, input.length);
+  kernel.run(40_000, false);
+  const before = kernel.plainOffset;
+  assert.throws(() => kernel.mark(before), /does not go back/);
+  kernel.startLog();
+  kernel.run(50_000, false);
+  assert.throws(() => kernel.mark(before - 258), /does not go back/);
+  assert.equal(kernel.mark(before), Math.floor((50_000 - before) / 258) * 258 + 4);
+  while (kernel.run(kernel.plainOffset + 100_000, false) !== KernelStop.streamEnd);
+  assert.ok(kernel.mark(kernel.plainOffset - LOG_REACH_BYTES) > 0);
+  kernel.stopLog();
+  assert.throws(() => kernel.mark(kernel.plainOffset), /does not go back/);
+});
+
+Deno.test("kernel: the log holds the shortest matches there are", () => {
+  // A match of three bytes each: as many entries as there can be.
+  const plain = Uint8Array.from({ length: 900_000 }, (_, i) => i % 3);
+  const writer = new DeflateWriter().fixed(true).symbol(0).symbol(1).symbol(2);
+  // Length 3 is symbol 257; distance 3 is symbol 2, in five bits, the highest first.
+  for (let i = 3; i < plain.length; i += 3) writer.symbol(257).bits(0b01000, 5);
+  const input = writer.endOfBlock().deflate;
+  const kernel = new InflateKernel();
+  kernel.reset({ window: NO_WINDOW, bitOffset: 0, plainOffset: 0 });
+  kernel.startLog();
+  kernel.startTally();
+  for (let at = 0;;) {
+    const from = kernel.outputEnd;
+    const [offset, stop] = [kernel.plainOffset, kernel.run(Infinity, false)];
+    assert.ok(equalBytes(kernel.output.subarray(from, kernel.outputEnd), plain.subarray(offset, kernel.plainOffset)));
+    const place = Math.ceil((kernel.plainOffset - LOG_REACH_BYTES) / 3) * 3;
+    if (place > 300_000) assert.equal(kernel.mark(place), 3 + 4);
+    if (stop === KernelStop.needInput) at += kernel.feed(input, at, input.length);
+    else if (stop === KernelStop.outputFull) kernel.slide();
+    else break;
+  }
 });
 
 Deno.test("kernel: refuses what zlib refuses, in its words", () => {

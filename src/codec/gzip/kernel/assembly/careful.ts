@@ -2,7 +2,7 @@
  * The slow loops: one symbol at a time, every bound checked, for the ends of the input and of the output.
  */
 import { bitsAt } from "./header";
-import { inputEnd, out, position, setOut, setPosition, setStoredLeft, storedLeft } from "./state";
+import { historyStart, inputEnd, isLogging, out, position, setOut, setPosition, setStoredLeft, storedLeft } from "./state";
 import {
   BAD_DISTANCE_SYMBOL,
   BAD_LITLEN_SYMBOL,
@@ -14,7 +14,7 @@ import {
 } from "./status";
 import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
 import { END, ODD, SUBTABLE } from "./tables";
-import { noteMatch } from "./trace";
+import { logMatch } from "./log";
 
 /** Copies a stored block's bytes as far as input and `limit` go: BLOCK_END, OUTPUT_FULL or NEED_INPUT. */
 export function copyStored(limit: u32): i32 {
@@ -65,7 +65,8 @@ export function decodeCarefully(limit: u32, once: bool): i32 {
     if (distance & ODD) return BAD_DISTANCE_SYMBOL;
     const from = out - distanceOf(distance, bits);
     if (length > limit - out) return OUTPUT_FULL;
-    if (!noteMatch(from, length)) return DISTANCE_TOO_FAR;
+    if (from < historyStart) return DISTANCE_TOO_FAR;
+    if (isLogging) logMatch(out, at, out - from, length);
     for (let i: u32 = 0; i < length; i++) store<u8>(out + i, load<u8>(from + i));
     setOut(out + length);
     setPosition(at);

@@ -13,21 +13,11 @@
  * taken there is a refill, so that 26 bits are left after it (28): enough to look up what follows.
  */
 import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
-import { LITLEN_BITS, MAX_LENGTH, PATTERNS, STRIDES } from "./layout";
-import {
-  blockStart,
-  crossingBytes,
-  highestTracePoint,
-  inputEnd,
-  out,
-  position,
-  setCrossingBytes,
-  setOut,
-  setPosition,
-} from "./state";
+import { LITLEN_BITS, LOG_ENTRY_BYTES, MAX_LENGTH, PATTERNS, STRIDES } from "./layout";
+import { historyStart, inputEnd, logEnd, out, position, setLogEnd, setOut, setPosition } from "./state";
 import { BAD_DISTANCE_SYMBOL, BAD_LITLEN_SYMBOL, BLOCK_END, DISTANCE_TOO_FAR, PROCEED } from "./status";
 import { END, ODD, SUBTABLE } from "./tables";
-import { noteMatch } from "./trace";
+import { bitBias, plainBias } from "./log";
 
 /**
  * Bytes of input that must be left for a turn. It takes at most 70 bits (two literals of 11, a length of 20, a distance
@@ -37,26 +27,26 @@ const TURN_INPUT_BYTES: u32 = 15;
 /** Bytes that a turn writes at most, overshoot not counted: three literals, or two and a match. */
 export const TURN_BYTES: u32 = 2 + MAX_LENGTH;
 
-/** Matches lie wholly in the block. */
+/** Matches cannot refer to before the history. */
 const PLAIN: i32 = 0;
-/** Matches may refer to before the block, though not to before the history: count those bytes. */
-const COUNTED: i32 = 1;
-/** Matches may refer to before the history, or traces are under way. */
-const CHECKED: i32 = 2;
-
-/** For output from 32 KiB after the block's start on. */
-export function decodePlain(limit: u32): i32 {
-  return decodeFast(PLAIN, limit);
-}
+/** They may. */
+const CHECKED: i32 = 1;
+/** They may, and are logged. */
+const LOGGED: i32 = 2;
 
 /** For output from 32 KiB after the history's start on. */
-export function decodeCounted(limit: u32): i32 {
-  return decodeFast(COUNTED, limit);
+export function decodePlain(limit: u32): i32 {
+  return decodeFast(PLAIN, limit);
 }
 
 /** For any output. */
 export function decodeChecked(limit: u32): i32 {
   return decodeFast(CHECKED, limit);
+}
+
+/** For any output; there is room in the log. */
+export function decodeLogged(limit: u32): i32 {
+  return decodeFast(LOGGED, limit);
 }
 
 /**
@@ -68,10 +58,11 @@ export function decodeChecked(limit: u32): i32 {
 function decodeFast(mode: i32, limit: u32): i32 {
   const nextLimit: u32 = inputEnd - TURN_INPUT_BYTES;
   const outLimit: u32 = limit - TURN_BYTES;
-  // References to below this address are looked at.
-  const lowMark: u32 = mode == CHECKED ? max(blockStart, highestTracePoint) : blockStart;
+  const oldest = historyStart;
+  const toPlain: u32 = mode == LOGGED ? plainBias() : 0;
+  const toBit: u32 = mode == LOGGED ? bitBias() + 2 : 0;
+  let log = logEnd;
   let to = out;
-  let crossing: u32 = crossingBytes;
   let status = PROCEED;
   let next = position >> 3;
   if (next > nextLimit || to > outLimit) return PROCEED;
@@ -167,6 +158,18 @@ function decodeFast(mode: i32, limit: u32): i32 {
     count = distance & 63;
     bits >>= <u64>count;
     left -= count;
+    if (mode != PLAIN) {
+      if (from < oldest) {
+        status = DISTANCE_TOO_FAR;
+        break;
+      }
+    }
+    if (mode == LOGGED) {
+      store<u32>(log, to + toPlain);
+      store<u32>(log, (next << 3) - left + toBit, 4);
+      store<u32>(log, ((to - from) << 9) | length, 8);
+      log += LOG_ENTRY_BYTES;
+    }
     entry = litlenEntry(bits);
     bits |= load<u64>(next) << <u64>left;
     next += (left ^ 63) >> 3;
@@ -177,20 +180,6 @@ function decodeFast(mode: i32, limit: u32): i32 {
     left -= count;
     follow = litlenEntry(bits);
     distance = distanceEntry(bits);
-    if (mode == COUNTED) {
-      // min(length, max(0, blockStart − from)) without a branch, which would be hard to predict.
-      let before: i32 = lowMark - from;
-      before &= ~(before >> 31);
-      const excess = before - <i32>length;
-      crossing += length + (excess & (excess >> 31));
-    } else if (mode == CHECKED) {
-      if (from < lowMark) {
-        if (!noteMatch(from, length)) {
-          status = DISTANCE_TOO_FAR;
-          break;
-        }
-      }
-    }
 
     const end = to + length;
     if (to - from >= 16) {
@@ -220,7 +209,7 @@ function decodeFast(mode: i32, limit: u32): i32 {
   if (status == PROCEED) left += entry & 63;
   setPosition((next << 3) - left + 2);
   setOut(to);
-  if (mode == COUNTED) setCrossingBytes(crossing);
+  if (mode == LOGGED) setLogEnd(log);
   return status;
 }
 

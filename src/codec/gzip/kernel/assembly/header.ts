@@ -15,22 +15,17 @@ import {
   LITLEN,
   LITLEN_BITS,
   LITLEN_MEANINGS,
-  OUTPUT,
   PRECODE,
   PRECODE_BITS,
   PRECODE_MEANINGS,
   PRECODE_ORDER,
 } from "./layout";
 import {
-  countsCrossings,
   IN_CODES,
   IN_STORED,
   inputEnd,
   inputOffset,
-  out,
   position,
-  setBlockStart,
-  setCrossingBytes,
   setFinal,
   setHeaderOffset,
   setHoldsFixedCodes,
@@ -76,8 +71,6 @@ export function readHeader(): i32 {
   else status = BAD_BLOCK_TYPE;
   if (status != PROCEED) return status;
   setFinal((bits & 1) != 0);
-  setBlockStart(countsCrossings ? out : OUTPUT);
-  setCrossingBytes(0);
   setHeaderOffset(inputOffset * 8 + <f64>(start - (INPUT << 3)));
   return PROCEED;
 }

@@ -30,12 +30,11 @@
  * parts); bigger tables and entries of two literals (no faster on binaries: pairs rarely fit).
  */
 import { copyStored, decodeCarefully } from "./careful";
-import { decodeChecked, decodeCounted, decodePlain, TURN_BYTES } from "./fast";
+import { decodeChecked, decodeLogged, decodePlain, TURN_BYTES } from "./fast";
 import { readHeader } from "./header";
-import { INPUT, INPUT_BYTES, MAX_DISTANCE, MEMORY_END, MEMORY_PAGES, OUTPUT, OUTPUT_BYTES } from "./layout";
+import { INPUT, INPUT_BYTES, LOG_RUN_BYTES, MAX_DISTANCE, MEMORY_END, MEMORY_PAGES, OUTPUT, OUTPUT_BYTES } from "./layout";
 import {
   AT_HEADER,
-  blockStart,
   fail,
   FAILED,
   failure,
@@ -46,13 +45,11 @@ import {
   inputEnd,
   inputOffset,
   isFinal,
+  isLogging,
   out,
   outputOffset,
   phase,
   position,
-  setBlockStart,
-  setCountsCrossings,
-  setCrossingBytes,
   setFinal,
   setHistoryStart,
   setInputEnd,
@@ -63,14 +60,13 @@ import {
   setPosition,
   setStoredLeft,
   storedLeft,
-  tracedUntil,
 } from "./state";
 import { BAD_RESUME, BLOCK_END, NEED_INPUT, OUTPUT_FULL, PROCEED, STREAM_END } from "./status";
+import { stopLog, tidyLog } from "./log";
 import { fillConstants } from "./tables";
-import { moveTraces, stopTraces } from "./trace";
 
-export { crossingBytes, headerOffset, inputEnd, out } from "./state";
-export { startTrace, stopTrace, tracedBytes, traceMap } from "./trace";
+export { headerOffset, inputEnd, out } from "./state";
+export { cellsAddress, lightestNear, mapAddress, mark, startLog, startTally, stopLog, tally } from "./log";
 
 // Refused by the compiler if the memory were too small.
 // @ts-ignore
@@ -99,9 +95,7 @@ export function reset(windowBytes: u32, plainOffset: f64, bitOffset: f64): void 
   setHistoryStart(OUTPUT);
   setPhase(AT_HEADER);
   setFinal(false);
-  setBlockStart(OUTPUT);
-  setCrossingBytes(0);
-  stopTraces();
+  stopLog();
 }
 
 /** Drops all input: the next byte to be fed holds bit `bitOffset`. */
@@ -128,8 +122,6 @@ export function enterBlock(bitOffset: f64): i32 {
     setStoredLeft(storedLeft - <u32>(bitsInto / 8));
   }
   moveInput(bitOffset);
-  // The block's output began somewhere in the history or before: nothing is counted.
-  setBlockStart(OUTPUT);
   return PROCEED;
 }
 
@@ -142,11 +134,6 @@ export function makeRoom(): u32 {
   setPosition(position - ((from - INPUT) << 3));
   setInputEnd(INPUT + left);
   return inputEnd;
-}
-
-/** Whether the crossing bytes of the blocks to come are counted; they are, at first. */
-export function countCrossings(on: bool): void {
-  setCountsCrossings(on);
 }
 
 /** One past the last address for input. */
@@ -187,8 +174,6 @@ export function slide(keepBytes: u32): void {
   setOut(out - delta);
   setOutputOffset(outputOffset + <f64>delta);
   setHistoryStart(max(historyStart, OUTPUT + delta) - delta);
-  setBlockStart(max(blockStart, OUTPUT + delta) - delta);
-  moveTraces(delta);
 }
 
 /**
@@ -208,7 +193,12 @@ export function run(limit: f64, stopAtBlockEnds: bool): i32 {
       if (out == end) return OUTPUT_FULL;
       status = readHeader();
     } else if (phase == IN_STORED) status = copyStored(end);
-    else status = decodeCodes(end);
+    else if (isLogging) {
+      tidyLog();
+      const cut = min(end, out + LOG_RUN_BYTES);
+      status = decodeCodes(cut);
+      if (status == OUTPUT_FULL && cut < end) continue;
+    } else status = decodeCodes(end);
 
     if (status == PROCEED) continue;
     if (status < 0) return fail(status);
@@ -227,6 +217,7 @@ export function run(limit: f64, stopAtBlockEnds: bool): i32 {
 export function step(): i32 {
   if (phase == FAILED) return failure;
   if (phase != IN_CODES) return OUTPUT_FULL;
+  if (isLogging) tidyLog();
   const status = decodeCarefully(OUTPUT + OUTPUT_BYTES, true);
   if (status == PROCEED || status == OUTPUT_FULL) return OUTPUT_FULL;
   if (status < 0) return fail(status);
@@ -239,10 +230,10 @@ export function step(): i32 {
 function decodeCodes(end: u32): i32 {
   while (end - out >= TURN_BYTES) {
     const before = out;
-    const checkedUntil = max(tracedUntil, historyStart + MAX_DISTANCE);
+    const checkedUntil = historyStart + MAX_DISTANCE;
     let status: i32;
-    if (out < checkedUntil) status = decodeChecked(min(end, checkedUntil + TURN_BYTES));
-    else if (out < blockStart + MAX_DISTANCE) status = decodeCounted(min(end, blockStart + MAX_DISTANCE + TURN_BYTES));
+    if (isLogging) status = decodeLogged(end);
+    else if (out < checkedUntil) status = decodeChecked(min(end, checkedUntil + TURN_BYTES));
     else status = decodePlain(end);
     if (status != PROCEED) return status;
     if (out == before) break;

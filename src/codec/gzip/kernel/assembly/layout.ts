@@ -5,9 +5,10 @@
  *       0  LITLEN    decoding table of literals and lengths; being at 0, its index is its address
  *    16Ki  DISTANCE  decoding table of distances
  *    24Ki  PRECODE … small tables and scratch
- *    32Ki  TRACES    one bit map of 4 KiB for each trace
+ *    32Ki  MAP …     what is told from the log
  *    64Ki  INPUT     compressed bytes, then slack
  *   130Ki  OUTPUT    history and new output, then slack
+ *  1315Ki  LOG       matches
  */
 
 /** Bits that index the first level of the literal/length table. */
@@ -50,15 +51,19 @@ export const PATTERNS: u32 = 30 << 10;
 export const STRIDES: u32 = PATTERNS + 256;
 /** The order in which the code lengths of the precode are stored: 19 bytes. */
 export const PRECODE_ORDER: u32 = STRIDES + 16;
-/** Points of the traces, u32 addresses in OUTPUT, 0 where unused: 8. */
-export const TRACE_POINTS: u32 = PRECODE_ORDER + 32;
 
-/** How many traces can be under way at once. */
-export const TRACE_COUNT: u32 = 8;
-/** Bytes of a trace's bit map: one bit for each of the 32 KiB before its point. */
-export const TRACE_BYTES: u32 = 4 << 10;
-/** Bit maps of the traces. */
-export const TRACES: u32 = 32 << 10;
+/** A bit map of the 32 KiB before a place. */
+export const MAP: u32 = 32 << 10;
+/** Its length. */
+export const MAP_BYTES: u32 = 4 << 10;
+/** The distance of the places that are weighed, as a power of two: 1 KiB. */
+export const CELL_BITS: u32 = 10;
+/** How many places are weighed: 2.25 MiB. */
+export const CELL_COUNT: u32 = 2304;
+/** Steps of the weight from place to place: one i32 more than there are places. */
+export const CELLS: u32 = MAP + MAP_BYTES;
+/** Steps of the weight from byte to byte of one cell: one i32 more than it has bytes. */
+export const NEAR: u32 = 48 << 10;
 
 /** The furthest a match reaches back. */
 export const MAX_DISTANCE: u32 = 32 << 10;
@@ -69,19 +74,28 @@ export const MAX_LENGTH: u32 = 258;
 export const INPUT: u32 = 64 << 10;
 /** Room for compressed bytes. */
 export const INPUT_BYTES: u32 = 64 << 10;
-/** Bytes after INPUT and after OUTPUT that may be read, or written by wide stores, and never matter. */
-export const SLACK_BYTES: u32 = 512;
 
 /** History, then new output. */
 export const OUTPUT: u32 = INPUT + INPUT_BYTES + (2 << 10);
-/**
- * History kept when output is moved down: twice what matches can reach, so that the window before a point is still
- * there when the trace that began at the point is complete.
- */
-export const HISTORY_BYTES: u32 = 64 << 10;
+/** The most history that is kept when output is moved down: the windows of the places that the log tells of. */
+export const HISTORY_BYTES: u32 = 160 << 10;
 /** Room for history and new output: 1 MiB of the latter at least. */
 export const OUTPUT_BYTES: u32 = HISTORY_BYTES + (1 << 20);
+
+/** Length of an entry of the log. */
+export const LOG_ENTRY_BYTES: u32 = 12;
+/** The log tells of places so far back at least. */
+export const LOG_REACH_BYTES: u32 = 128 << 10;
+/** Output until the log is looked after. */
+export const LOG_RUN_BYTES: u32 = 32 << 10;
+/** A log of this length is cut to its reach: little enough to stay in a second-level cache. */
+export const LOG_TIDY_BYTES: u32 = 192 << 10;
+/** Matches of three bytes end to end: 54,614 of them, and some for single steps. */
+export const LOG_BYTES: u32 = ((LOG_REACH_BYTES + LOG_RUN_BYTES) / 3 + 1000) * LOG_ENTRY_BYTES;
+/** Matches, oldest first. */
+export const LOG: u32 = OUTPUT + OUTPUT_BYTES + (1 << 10);
+
 /** One past the last byte used. */
-export const MEMORY_END: u32 = OUTPUT + OUTPUT_BYTES + SLACK_BYTES;
+export const MEMORY_END: u32 = LOG + LOG_BYTES;
 /** The memory's size, fixed, in pages of 64 KiB; scripts/build_kernel.ts reads it here. */
-export const MEMORY_PAGES: u32 = 20;
+export const MEMORY_PAGES: u32 = 31;

@@ -27,12 +27,8 @@ export let out: u32 = OUTPUT;
 export let historyStart: u32 = OUTPUT;
 /** Plain bytes before OUTPUT, counted as `inputOffset`. */
 export let outputOffset: f64 = 0;
-/** Where the output of the current block starts; clamped to OUTPUT, below which nothing can be referred to. */
-export let blockStart: u32 = OUTPUT;
 /** Compressed bit offset of the current block's header, counted as `inputOffset`. */
 export let headerOffset: f64 = 0;
-/** Bytes of the current block copied from before its start. */
-export let crossingBytes: u32 = 0;
 /** Bytes left of a stored block. */
 export let storedLeft: u32 = 0;
 /** Whether the current or last block is the stream's last. */
@@ -41,14 +37,16 @@ export let isFinal: bool = false;
 export let failure: i32 = 0;
 /** Whether the tables hold the fixed codes. */
 export let holdsFixedCodes: bool = false;
-/** While `out` is below this address, matches must be looked at for a trace. */
-export let tracedUntil: u32 = 0;
-/** The highest point of a trace under way. */
-export let highestTracePoint: u32 = 0;
-/** One past the highest slot with a trace under way. */
-export let tracesEnd: u32 = 0;
-/** Whether crossing bytes are counted. */
-export let countsCrossings: bool = true;
+/** Whether matches are logged. */
+export let isLogging: bool = false;
+/** Where the next entry of the log goes. */
+export let logEnd: u32 = 0;
+/** The plain offset, modulo 2^32, from which on the log is complete. */
+export let loggedSince: u32 = 0;
+/** One past the last entry that has been tallied; 0 where there is no tally. */
+export let tallied: u32 = 0;
+/** The plain offset, modulo 2^32, at which the tally begins. */
+export let tallyOrigin: u32 = 0;
 
 export function setPhase(value: u32): void {
   phase = value;
@@ -71,14 +69,8 @@ export function setHistoryStart(value: u32): void {
 export function setOutputOffset(value: f64): void {
   outputOffset = value;
 }
-export function setBlockStart(value: u32): void {
-  blockStart = value;
-}
 export function setHeaderOffset(value: f64): void {
   headerOffset = value;
-}
-export function setCrossingBytes(value: u32): void {
-  crossingBytes = value;
 }
 export function setStoredLeft(value: u32): void {
   storedLeft = value;
@@ -89,13 +81,18 @@ export function setFinal(value: bool): void {
 export function setHoldsFixedCodes(value: bool): void {
   holdsFixedCodes = value;
 }
-export function setTraceBounds(until: u32, highest: u32, end: u32): void {
-  tracedUntil = until;
-  highestTracePoint = highest;
-  tracesEnd = end;
+export function setIsLogging(value: bool): void {
+  isLogging = value;
 }
-export function setCountsCrossings(value: bool): void {
-  countsCrossings = value;
+export function setLogEnd(value: u32): void {
+  logEnd = value;
+}
+export function setLoggedSince(value: u32): void {
+  loggedSince = value;
+}
+export function setTally(until: u32, origin: u32): void {
+  tallied = until;
+  tallyOrigin = origin;
 }
 
 /** Refuses the stream; returns `status`. */
