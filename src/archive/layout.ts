@@ -107,13 +107,15 @@ export const CHECKPOINT_IN_BLOCK = 2;
 /** Longest prefix: a match less one byte. Source: RFC 1951 section 3.2.5. */
 export const MAX_PREFIX_BYTES = 257;
 /** Longest window record: a whole window in many parts, and a block's header. */
-export const MAX_WINDOW_RECORD_BYTES = 65_536;
+export const MAX_WINDOW_RECORD_BYTES = 16_777_216;
+/** Longest block header: deflate's, 287, or the state between two blocks of zstd. */
+export const MAX_BLOCK_HEADER_BYTES = 1_024;
 /** A group of windows is closed once it holds this much; one cold read inflates one group. */
 export const WINDOW_GROUP_BYTES = 16_384;
 /** Highest kind of checkpoint; the kinds are those of the codecs. */
 export const MAX_CHECKPOINT_KIND = 4;
-/** Longest window: what deflate can refer back to. Source: RFC 1951 section 2. */
-export const MAX_WINDOW_BYTES = 32_768;
+/** Longest window: what zstd refers back to, as far as clip enters its frames; deflate's is 32,768. */
+export const MAX_WINDOW_BYTES = 8_388_608;
 
 /** A span: layer after layer, ascending; it ends where the next begins, or with the layer. */
 export const SPAN = {

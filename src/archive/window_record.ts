@@ -1,16 +1,16 @@
 /** A window in as few bytes as it takes: only the parts that are referred to, and the head of the block it starts in. */
 import { CorruptError } from "../base/mod.ts";
-import { MAX_WINDOW_BYTES } from "./layout.ts";
+import { MAX_BLOCK_HEADER_BYTES, MAX_WINDOW_BYTES } from "./layout.ts";
 
 /** What a decoder needs besides the place. */
 export interface WindowParts {
-  /** How far back the window reaches, 0 to 32,768 bytes. */
+  /** How far back the window reaches, 0 to MAX_WINDOW_BYTES. */
   readonly lengthBytes: number;
   /** The parts that are kept: pairs of start (from the oldest byte) and length, ascending and apart. */
   readonly runs: Uint32Array;
   /** Their bytes, end to end. */
   readonly bytes: Uint8Array;
-  /** The compressed bytes that hold the header of the block that the place is in; empty between blocks. */
+  /** What the codec keeps of the block that the place is in or before; empty where it keeps nothing. */
   readonly blockHeader: Uint8Array;
 }
 
@@ -21,9 +21,6 @@ export interface UnpackedWindow {
   /** Empty between blocks. */
   readonly blockHeader: Uint8Array;
 }
-
-/** Longest header of a deflate block, begun anywhere in a byte. Source: RFC 1951, section 3.2.7. */
-const MAX_BLOCK_HEADER_BYTES = 287;
 
 /** The parts as a record; nothing at all where there is neither a window nor a header. */
 export function packWindow({ lengthBytes, runs, bytes, blockHeader }: WindowParts): Uint8Array {
@@ -51,23 +48,23 @@ export function unpackWindow(record: Uint8Array, source: string): UnpackedWindow
   const reader = new NumberReader(record, source);
   const headerBytes = reader.next("block header length", MAX_BLOCK_HEADER_BYTES);
   const lengthBytes = reader.next("window length", MAX_WINDOW_BYTES);
-  const count = reader.next("number of parts", lengthBytes);
-  const runs: { start: number; length: number }[] = [];
+  const count = reader.next("number of parts", Math.min(lengthBytes, record.length >> 1));
+  const runs = new Uint32Array(2 * count);
   let end = 0;
   let keptBytes = 0;
   for (let i = 0; i < count; i++) {
     const start = end + reader.next("gap", lengthBytes - end);
     const length = reader.next("part length", lengthBytes - start);
-    runs.push({ start, length });
+    runs[2 * i] = start;
+    runs[2 * i + 1] = length;
     end = start + length;
     keptBytes += length;
   }
   reader.expectLeft(headerBytes + keptBytes);
   const window = new Uint8Array(lengthBytes);
   let at = reader.at + headerBytes;
-  for (const { start, length } of runs) {
-    window.set(record.subarray(at, at + length), start);
-    at += length;
+  for (let i = 0; i < runs.length; i += 2) {
+    window.set(record.subarray(at, at += runs[i + 1]!), runs[i]!);
   }
   return { window, blockHeader: record.slice(reader.at, reader.at + headerBytes) };
 }

@@ -63,17 +63,20 @@ export interface Checkpoint {
    */
   readonly atHeader: boolean;
   /**
-   * The block in whose middle this place is: where its header begins, and the bytes from the one that holds that bit,
-   * enough to read the whole header. Undefined between blocks.
+   * The block in whose middle this place is, or, of zstd, before which it is: where its header begins, and what a decoder
+   * has to know of it. Undefined between blocks of gzip, and where nothing is needed.
    */
   readonly block: BlockHead | undefined;
 }
 
-/** The head of a block, to start inside it. */
+/** What a decoder has to know of a block, to start inside it or, of zstd, before it. */
 export interface BlockHead {
   /** Where it begins: compressed bits from the start of the blob. */
   readonly headerBitOffset: number;
-  /** The compressed bytes from the one that holds that bit, at least to the end of the header. */
+  /**
+   * gzip: the compressed bytes from the one that holds that bit, at least to the end of the header. zstd: what the blocks
+   * before leave to it. At most 1,024 bytes.
+   */
   readonly header: Uint8Array;
 }
 
@@ -112,7 +115,8 @@ export interface ScanOptions {
   readonly sink: PlainSink;
   /**
    * Each checkpoint as it is made, the first during the first push or `finish`: it is `start` at 0. Plain offsets
-   * ascend strictly; only the last, `final`, equals the one before where the stream is empty.
+   * ascend strictly; only the last, `final`, equals the one before where the stream is empty. Its `window` may be put
+   * there later, at the latest before the next checkpoint is told of: what it has to keep is known only then.
    */
   readonly onCheckpoint: (checkpoint: Checkpoint) => void;
   /** Something odd but harmless, such as trailing garbage. */
@@ -132,7 +136,7 @@ export interface Scanner {
 
 /** A checkpoint as a decoder wants it: the window is at its full length, bytes that are not kept have any value. */
 export interface DecodeStart extends Omit<Checkpoint, "kind" | "window"> {
-  /** At most 32,768 bytes, oldest first. */
+  /** Oldest byte first; gzip: at most 32,768 bytes, zstd: at most 8 MiB. */
   readonly window: Uint8Array;
 }
 

@@ -270,8 +270,7 @@ export class RunFetcher {
         task.demand = flight.demand;
       },
       onEarly: (span, bytes) => {
-        // A prefetch is over when the cache has the span, not before.
-        if (flight.demand === "read") flight.answer(span, had(bytes));
+        flight.answer(span, had(bytes));
         options.remote?.offer(layers.spanDigest(span), bytes);
       },
       onSpan: (span, bytes, problem) => {

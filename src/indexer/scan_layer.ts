@@ -46,6 +46,7 @@ export class LayerScanner {
   #entries = new EntryListWriter();
   #fileStarts: number[] = [];
   #checkpoints: StoredCheckpoint[] = [];
+  #newest: Checkpoint | undefined;
   #warnings: string[] = [];
   #moreWarnings = 0;
 
@@ -120,6 +121,7 @@ export class LayerScanner {
   /** The first half of `finish`: gives the digester the rest. @throws {CorruptError} when the layer is not complete. */
   drain(): void {
     (this.#scanner ?? this.#start()).finish();
+    this.#keepCheckpoint();
     this.#tar.finish();
   }
 
@@ -154,9 +156,18 @@ export class LayerScanner {
   }
 
   #onCheckpoint(checkpoint: Checkpoint): void {
-    const { kind, plainOffset, compressedBitOffset, atHeader, prefixBytes, window, block } = checkpoint;
+    const { plainOffset } = checkpoint;
     assert(this.#plainBytes - plainOffset <= MAX_CHECKPOINT_LAG_BYTES, "a codec names a checkpoint too late");
     this.#digester.checkpoint(plainOffset);
+    this.#keepCheckpoint();
+    this.#newest = checkpoint;
+  }
+
+  /** Keeps the newest checkpoint, whose window is complete once the next one comes, or none does any more. */
+  #keepCheckpoint(): void {
+    const checkpoint = this.#newest;
+    if (checkpoint === undefined) return;
+    const { kind, plainOffset, compressedBitOffset, atHeader, prefixBytes, window, block } = checkpoint;
     this.#checkpoints.push({
       kind,
       plainOffset,

@@ -82,8 +82,8 @@ Deno.test("records whose numbers contradict each other are refused by name", () 
   const cases: [number[], RegExp][] = [
     [[0], /^window window length$/], // ends after a number
     [[0x80], /^window block header length$/], // ends in a number
-    [[0xa0, 2, 0, 0], /^window block header length$/], // 288
-    [[0, 0x81, 0x80, 2, 0], /^window window length$/], // 32,769
+    [[0x81, 8, 0, 0], /^window block header length$/], // 1,025
+    [[0, 0x81, 0x80, 0x80, 4, 0], /^window window length$/], // 8,388,609
     [[0, 0x80, 0x80, 0x80, 0x80, 0], /^window window length$/], // five bytes
     [[0, 3, 4], /^window number of parts$/],
     [[0, 3, 1, 4, 0], /^window gap$/],
@@ -108,7 +108,7 @@ Deno.test("any bytes are a record or a CorruptError", () => {
     fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
       try {
         const { window, blockHeader } = unpackWindow(bytes, "x");
-        assert.ok(window.length <= 32_768 && blockHeader.length <= bytes.length);
+        assert.ok(window.length <= 8_388_608 && blockHeader.length <= bytes.length);
       } catch (error) {
         if (!(error instanceof CorruptError)) throw error;
       }

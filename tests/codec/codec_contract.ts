@@ -237,7 +237,7 @@ function checkOrder(checkpoints: readonly Checkpoint[], plain: Uint8Array): void
 }
 
 /** Decodes from each checkpoint (a sample of many) to one of the next few, and to a place before it. */
-function checkDecodes(
+export function checkDecodes(
   codec: Codec,
   { plain, compressed }: { plain: Uint8Array; compressed: Uint8Array },
   checkpoints: readonly Checkpoint[],

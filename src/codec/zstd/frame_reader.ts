@@ -17,10 +17,15 @@ import { MAX_BLOCK_BYTES, type ZstdKernel } from "./kernel/kernel.ts";
 
 /** Who follows a zstd stream. Offsets are in the blob. */
 export interface FrameHandler {
-  /** A frame begins at `compressedOffset`; all plain bytes so far were handed over. */
-  onFrameStart(compressedOffset: number): void;
+  /**
+   * A frame begins at `compressedOffset`; all plain bytes so far were handed over. Returns how much of the output, at
+   * least the window, the kernel is to keep at hand.
+   */
+  onFrameStart(compressedOffset: number, frame: FrameHeader): number;
   /** Plain bytes, of one block, to be read before the call returns. Returns true to stop reading. */
   onPlain(bytes: Uint8Array): boolean;
+  /** A block that is not the last of its frame was handed over; the next begins at `compressedOffset`. */
+  onBlockEnd(compressedOffset: number): void;
 }
 
 const State = {
@@ -68,6 +73,8 @@ export class FrameReader {
   #wantedBytes = MAGIC_BYTES;
   #frame: FrameHeader = { windowBytes: 0, contentBytes: undefined, hasChecksum: false };
   #framePlainBytes = 0;
+  /** False in a frame that was entered in its middle. */
+  #sumIsKnown = true;
   #input: Uint8Array = new Uint8Array(0);
   #inputBytes = 0;
   #blockType = 0;
@@ -76,12 +83,20 @@ export class FrameReader {
   #storedBytes = 0;
   #skippedBytes = 0;
 
-  /** Reads from the start of a frame at `compressedOffset`. The kernel is the reader's from now on. */
-  constructor(kernel: ZstdKernel, handler: FrameHandler, compressedOffset: number) {
+  /**
+   * Reads from `compressedOffset`: from the start of a frame, or, where `frame` says in which, from that of a block
+   * before which the kernel stands. The kernel is the reader's from now on.
+   */
+  constructor(kernel: ZstdKernel, handler: FrameHandler, compressedOffset: number, frame?: FrameHeader) {
     this.#kernel = kernel;
     this.#handler = handler;
     this.#offset = compressedOffset;
     this.#frameOffset = compressedOffset;
+    if (frame === undefined) return;
+    this.#frame = frame;
+    this.#sumIsKnown = false;
+    this.#input = kernel.input;
+    this.#expect(State.blockHeader, BLOCK_HEADER_BYTES);
   }
 
   /** The offset after what was read last. */
@@ -171,8 +186,8 @@ export class FrameReader {
       return;
     }
     this.#frame = readFrameHeader(this.#head.subarray(0, wantedBytes), this.#frameOffset);
-    this.#handler.onFrameStart(this.#frameOffset);
-    this.#kernel.reset(this.#frame.windowBytes);
+    this.#kernel.reset(this.#frame.windowBytes, this.#handler.onFrameStart(this.#frameOffset, this.#frame));
+    this.#sumIsKnown = true;
     this.#input = this.#kernel.input;
     this.#framePlainBytes = 0;
     this.#frames++;
@@ -213,9 +228,10 @@ export class FrameReader {
     this.#framePlainBytes += madeBytes;
     const { contentBytes, hasChecksum } = this.#frame;
     if (contentBytes !== undefined && this.#framePlainBytes > contentBytes) throw this.#wrongLength();
-    if (hasChecksum) kernel.sum(madeBytes);
+    if (hasChecksum && this.#sumIsKnown) kernel.sum(madeBytes);
     if (madeBytes > 0 && this.#handler.onPlain(kernel.newest(madeBytes))) return true;
     this.#endBlock();
+    if (this.#state === State.blockHeader) this.#handler.onBlockEnd(this.#offset);
     return false;
   }
 
@@ -248,7 +264,7 @@ export class FrameReader {
   #readChecksum(): void {
     const stored = this.#headView.getUint32(0, true);
     const computed = this.#kernel.checksum;
-    if (stored !== computed) {
+    if (stored !== computed && this.#sumIsKnown) {
       const [actual, expected] = [stored, computed].map((sum) => `0x${sum.toString(16).padStart(8, "0")}`);
       const offset = this.#offset - CHECKSUM_BYTES;
       throw new CorruptError({ subject: "zstd", field: "checksum", offset, actual: actual!, expected: expected! });

@@ -1,24 +1,28 @@
-import type { PlainSink, Scanner, ScanOptions } from "../codec.ts";
-import { BlockEnds } from "../gzip/strategies/block_ends.ts";
-import type { CheckpointStrategy } from "../gzip/strategies/mod.ts";
+import type { Scanner, ScanOptions } from "../codec.ts";
+import { MAX_ENTERED_WINDOW_BYTES, packBlockState } from "./block_state.ts";
+import type { FrameHeader } from "./frame_header.ts";
 import { type FrameHandler, FrameReader } from "./frame_reader.ts";
-import { ZstdKernel } from "./kernel/kernel.ts";
+import { MAX_BLOCK_BYTES, ZstdKernel } from "./kernel/kernel.ts";
+import { Places } from "./places.ts";
 
-/** Room for nothing: frames need no history. */
-const NO_HISTORY = new Uint8Array(0);
+/** As much as may have been made since a place that is still looked at, besides what its window reaches. */
+const LAG_BYTES = 4 * 1024 * 1024;
 
-/** A scan of a zstd blob: frames → plain bytes for the sink, and checkpoints at frames' starts. */
+/** A scan of a zstd blob: frames → plain bytes for the sink, and checkpoints. */
 export class ZstdScanner implements Scanner, FrameHandler {
-  #reader: FrameReader = new FrameReader(new ZstdKernel(), this, 0);
+  #kernel = new ZstdKernel();
+  #reader: FrameReader = new FrameReader(this.#kernel, this, 0);
   #options: ScanOptions;
-  #sink: PlainSink;
-  #strategy: CheckpointStrategy | undefined;
+  #places: Places | undefined;
   #plainOffset = 0;
+  #frame: FrameHeader | undefined;
+  #framePlainOffset = 0;
+  /** Whether the current frame's blocks are places to start at. */
+  #entersBlocks = false;
 
   /** Nothing pushed yet. */
   constructor(options: ScanOptions) {
     this.#options = options;
-    this.#sink = options.sink;
   }
 
   push(compressed: Uint8Array): void {
@@ -27,35 +31,52 @@ export class ZstdScanner implements Scanner, FrameHandler {
   }
 
   finish(): void {
-    const strategy = this.#start();
+    const places = this.#start();
     this.#reader.finish();
-    strategy.finish({ plainOffset: this.#plainOffset, compressedBitOffset: this.#reader.offset * 8 });
+    places.finish(this.#plainOffset, this.#reader.offset);
   }
 
-  #start(): CheckpointStrategy {
-    return this.#strategy ??= new BlockEnds({
-      spacingBytes: this.#options.spacingBytes,
-      fileStarts: this.#options.strategy === "interval" ? [] : this.#sink.fileStarts,
-      onCheckpoint: this.#options.onCheckpoint,
-      windowBytes: () => 0,
-      history: () => NO_HISTORY,
+  #start(): Places {
+    const { spacingBytes, onCheckpoint, sink, strategy } = this.#options;
+    return this.#places ??= new Places({
+      spacingBytes,
+      onCheckpoint,
+      fileStarts: strategy === "file" || strategy === "exact" ? sink.fileStarts : [],
+      history: (plainOffset, lengthBytes) => this.#history(plainOffset, lengthBytes),
     });
   }
 
-  onFrameStart(compressedOffset: number): void {
-    if (compressedOffset === 0) return;
-    this.#strategy!.offer({
-      plainOffset: this.#plainOffset,
-      compressedBitOffset: compressedOffset * 8,
-      atHeader: true,
-      inBlock: false,
-    });
+  #history(plainOffset: number, lengthBytes: number): Uint8Array {
+    return this.#kernel.newest(this.#plainOffset - plainOffset + lengthBytes).subarray(0, lengthBytes);
+  }
+
+  onFrameStart(compressedOffset: number, frame: FrameHeader): number {
+    const plainOffset = this.#plainOffset;
+    if (compressedOffset > 0) {
+      this.#start().offerFrame({ plainOffset, compressedOffset, state: undefined, windowBytes: 0, historyBytes: 0 });
+    }
+    this.#frame = frame;
+    this.#framePlainOffset = plainOffset;
+    const { windowBytes } = frame;
+    this.#entersBlocks = this.#options.strategy !== "interval" && windowBytes <= MAX_ENTERED_WINDOW_BYTES;
+    this.#kernel.notesReferences = this.#entersBlocks;
+    return this.#entersBlocks ? 2 * windowBytes + LAG_BYTES + MAX_BLOCK_BYTES : windowBytes;
   }
 
   onPlain(bytes: Uint8Array): boolean {
+    const plainOffset = this.#plainOffset;
     this.#plainOffset += bytes.length;
-    this.#sink.write(bytes);
-    this.#strategy!.advance(this.#plainOffset);
+    this.#options.sink.write(bytes);
+    this.#places!.addBlock(plainOffset, this.#plainOffset, this.#kernel.references);
     return false;
+  }
+
+  onBlockEnd(compressedOffset: number): void {
+    const plainOffset = this.#plainOffset;
+    if (!this.#entersBlocks || !this.#places!.wants(plainOffset)) return;
+    const state = packBlockState(this.#frame!, this.#kernel.saveState());
+    const { windowBytes } = this.#frame!;
+    const historyBytes = Math.min(windowBytes, plainOffset - this.#framePlainOffset);
+    this.#places!.offerBlock({ plainOffset, compressedOffset, state, windowBytes, historyBytes });
   }
 }

@@ -23,6 +23,16 @@ const WAYS: Record<string, Record<number, number>> = {
   "window of 1 KiB": { [ZSTD_c_windowLog]: 10, [ZSTD_c_compressionLevel]: 5, [ZSTD_c_contentSizeFlag]: 0 },
 };
 
+/** Sections of words of their own, as files are, a few of them seen before: blocks refer back a little here, a lot there. */
+export function sections(lengthBytes: number, random: SeededRandom): Uint8Array<ArrayBuffer> {
+  const pieces: Uint8Array[] = [];
+  for (let bytes = 0; bytes < lengthBytes; bytes += pieces.at(-1)!.length) {
+    const isNew = pieces.length === 0 || random.below(6) > 0;
+    pieces.push(isNew ? textLike(20_000 + random.below(200_000), random) : pieces[random.below(pieces.length)]!);
+  }
+  return concat(pieces).slice(0, lengthBytes);
+}
+
 /** One frame. */
 export function frame(plain: Uint8Array, params: Record<number, number> = {}): Uint8Array<ArrayBuffer> {
   return new Uint8Array(zlib.zstdCompressSync(plain, { params }));

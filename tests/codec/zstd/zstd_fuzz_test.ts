@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import * as zlib from "node:zlib";
 import { ClipError, equalBytes } from "../../../src/base/mod.ts";
-import { codecByName } from "../../../src/codec/mod.ts";
-import { concat, scan, type ScanResult } from "../codec_contract.ts";
+import { codecByName, wholeWindow } from "../../../src/codec/mod.ts";
+import { concat, decode, scan, type ScanResult } from "../codec_contract.ts";
 import { plains, textLike } from "../gzip/streams.ts";
 import { attempt, mutate } from "../mutate.ts";
 import { type SeededRandom, withSeed } from "../seeded_random.ts";
-import { frame, handmadeFrame, hasLibzstd, skippable } from "./streams.ts";
+import { frame, handmadeFrame, hasLibzstd, sections, skippable } from "./streams.ts";
 
 const zstd = codecByName("zstd");
 const ROUNDS = 4000 * Number(Deno.env.get("CLIP_FUZZ") ?? 1);
@@ -63,6 +63,48 @@ Deno.test({
         assert(equalBytes(result.plain.subarray(0, expected.length), expected), "libzstd decodes something else");
       }
       assert(accepted > 0 && accepted < ROUNDS / 2, `${accepted} of ${ROUNDS} were accepted`);
+    });
+  },
+});
+
+Deno.test({
+  name: "zstd fuzz: a decoder on mutated bytes, window, state or offset makes its bytes or throws CorruptError",
+  ignore: !hasLibzstd,
+  fn: () => {
+    withSeed((random) => {
+      const plain = sections(5_000_000, random);
+      const whole = [frame(plain, { 100: 3 }), frame(plain, { 100: 1, 201: 1 }), concat([frame(plain), frame(plain)])]
+        .map((bytes) => ({ bytes, checkpoints: scan(zstd, [bytes], { spacingBytes: 200_000 }).checkpoints }));
+      assert(
+        whole.every(({ checkpoints }) => checkpoints.length > 2),
+        String(whole.map(({ checkpoints }) => checkpoints.length)),
+      );
+      for (let round = 0; round < ROUNDS / 4; round++) {
+        const { bytes, checkpoints } = whole[random.below(whole.length)]!;
+        const checkpoint = checkpoints[random.below(checkpoints.length - 1)]!;
+        const shift = random.below(4) === 0 ? 8 * (random.below(9) - 4) : 0;
+        const from = {
+          ...checkpoint,
+          atHeader: random.below(8) === 0 ? !checkpoint.atHeader : checkpoint.atHeader,
+          compressedBitOffset: Math.max(0, checkpoint.compressedBitOffset + shift),
+          block: checkpoint.block === undefined || random.below(3) === 0
+            ? checkpoint.block
+            : { ...checkpoint.block, header: mutate(checkpoint.block.header, random) },
+          window: random.below(4) === 0 ? wholeWindow(random.bytes(random.below(33_000))) : checkpoint.window,
+        };
+        const rest = bytes.subarray(Math.floor(from.compressedBitOffset / 8), bytes.length);
+        const input = random.below(2) === 0 ? rest.subarray(0, 50_000) : mutate(rest.subarray(0, 50_000), random);
+        const wanted = random.below(100_000);
+        const made = attempt(() => {
+          try {
+            return decode(zstd, from, wanted, random.split(input, 8000));
+          } catch (error) {
+            if (error instanceof ClipError && error.code === "unsupported") return undefined;
+            throw error;
+          }
+        });
+        if (made !== undefined) assert(made.length <= wanted);
+      }
     });
   },
 });

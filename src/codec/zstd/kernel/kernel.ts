@@ -4,6 +4,8 @@ import { ZSTD_WASM_BASE64 } from "./zstd_wasm.ts";
 
 /** The most that a block makes, and the most that its content takes. Source: RFC 8878, section 3.1.1.2.4. */
 export const MAX_BLOCK_BYTES: number = 128 * KIB;
+/** The most that `saveState` gives: recent offsets, three distributions, a Huffman code. */
+export const MAX_STATE_BYTES = 12 + 3 * 2 + 1 + 4 * 190;
 /** Bytes behind the output that wide copies may touch. */
 const SLACK_BYTES = 1024;
 const PAGE_BYTES = 64 * KIB;
@@ -38,6 +40,12 @@ interface KernelExports {
   readonly out: ExportedNumber;
   inputAddress(): number;
   outputAddress(): number;
+  logAddress(): number;
+  logReferences(on: number): void;
+  loggedCount(): number;
+  saveState(): number;
+  loadState(bytes: number): number;
+  setHistory(bytes: number): void;
   reset(windowBytes: number, blockLimitBytes: number): void;
   decodeBlock(bytes: number): number;
   copyBlock(bytes: number): void;
@@ -68,17 +76,18 @@ export class ZstdKernel {
   #memory: Uint8Array<ArrayBuffer> = new Uint8Array(this.#exports.memory.buffer as ArrayBuffer);
   #inputAddress: number = this.#exports.inputAddress();
   #outputAddress: number = this.#exports.outputAddress();
-  #windowBytes = 0;
+  #keptBytes = 0;
   #capacityBytes = 0;
 
   /**
-   * Stands before the first block of a frame whose matches reach back `windowBytes` at most.
+   * Stands before the first block of a frame whose matches reach back `windowBytes` at most. At least the newest
+   * `keptBytes` of the output, not less than the window, can be had as `newest`.
    * @throws {ClipError} `unsupported` where there is no memory for that.
    */
-  reset(windowBytes: number): void {
+  reset(windowBytes: number, keptBytes: number = windowBytes): void {
     const roomBytes = Math.min(Math.max(windowBytes, LEAST_ROOM_BYTES), MOST_ROOM_BYTES);
-    this.#windowBytes = windowBytes;
-    this.#capacityBytes = windowBytes + roomBytes + MAX_BLOCK_BYTES;
+    this.#keptBytes = keptBytes;
+    this.#capacityBytes = keptBytes + roomBytes + MAX_BLOCK_BYTES;
     const missingBytes = this.#outputAddress + this.#capacityBytes + SLACK_BYTES - this.#memory.length;
     if (missingBytes > 0) {
       try {
@@ -90,6 +99,36 @@ export class ZstdKernel {
       this.#memory = new Uint8Array(this.#exports.memory.buffer as ArrayBuffer);
     }
     this.#exports.reset(windowBytes, Math.min(windowBytes, MAX_BLOCK_BYTES));
+  }
+
+  /**
+   * After `reset`: stands between two blocks of the frame instead. `history` is what came before, oldest first, at most
+   * the window; `state` is what `saveState` gave there. Both are copied. Undefined, or why that cannot be.
+   */
+  resume(history: Uint8Array, state: Uint8Array): string | undefined {
+    if (state.length > MAX_STATE_BYTES) return REFUSALS.at(-1)!;
+    this.#memory.set(history, this.#outputAddress);
+    this.#exports.setHistory(history.length);
+    this.#memory.set(state, this.#inputAddress);
+    return this.#exports.loadState(state.length) < 0 ? REFUSALS.at(-1)! : undefined;
+  }
+
+  /** What a start behind the last block takes, besides the history: MAX_STATE_BYTES at most. A copy. */
+  saveState(): Uint8Array<ArrayBuffer> {
+    return this.#memory.slice(this.#inputAddress, this.#inputAddress + this.#exports.saveState());
+  }
+
+  /** Whether `references` of blocks to come are noted: at first they are not. */
+  set notesReferences(on: boolean) {
+    this.#exports.logReferences(on ? 1 : 0);
+  }
+
+  /**
+   * What of the bytes before it the last block refers to: pairs of the distance back from the block's start and the
+   * length, in the order of the block, overlapping as they do. Valid until the next block.
+   */
+  get references(): Uint32Array<ArrayBuffer> {
+    return new Uint32Array(this.#memory.buffer, this.#exports.logAddress(), 2 * this.#exports.loggedCount());
   }
 
   /** Bytes of memory that the instance holds. */
@@ -123,10 +162,10 @@ export class ZstdKernel {
   }
 
   #makeRoom(): void {
-    if (this.outputEnd + MAX_BLOCK_BYTES > this.#capacityBytes) this.#exports.slide(this.#windowBytes);
+    if (this.outputEnd + MAX_BLOCK_BYTES > this.#capacityBytes) this.#exports.slide(this.#keptBytes);
   }
 
-  /** Plain bytes held: new ones end here. It falls when a block is made and the history is moved. */
+  /** Plain bytes held: new ones end here. It falls when the history is moved before a block is made. */
   get outputEnd(): number {
     return this.#exports.out.value - this.#outputAddress;
   }

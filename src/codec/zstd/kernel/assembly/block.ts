@@ -6,7 +6,7 @@ import { describe, HUFFMAN_SLOT, runSequences } from "./sequences";
 import { BAD_LITERALS, BAD_LITERALS_HEADER, NO_HUFFMAN_TABLE } from "./status";
 
 /** Decodes the block whose content is [INPUT, INPUT + bytes). 0, or a refusal: output may then have been overwritten behind `out`. */
-export function decodeBlock(bytes: u32): i32 {
+export function decodeCompressed(bytes: u32): i32 {
   if (bytes < 2) return BAD_LITERALS_HEADER;
   const end = INPUT + bytes;
   const head = <u32>load<u8>(INPUT);

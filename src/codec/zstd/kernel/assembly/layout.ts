@@ -5,7 +5,8 @@
  *       0   HUFFMAN … entropy tables and scratch
  *    32Ki   LITERALS  the literals of one block, then slack
  *   164Ki   INPUT     the content of one block, between slacks
- *   296Ki   OUTPUT    history and new output, then slack; then MAP, the bits of a trace
+ *   296Ki   LOG       which bytes before its start the last block refers to
+ *   640Ki   OUTPUT    history and new output, then slack
  */
 
 /** The most that a block makes, and the most that its content takes. Source: RFC 8878, section 3.1.1.2.4. */
@@ -59,7 +60,11 @@ export const TABLES_END: u32 = DESCRIPTIONS + 4 * DESCRIPTION_BYTES;
 export const LITERALS: u32 = 32 << 10;
 /** The content of the block being decoded. */
 export const INPUT: u32 = LITERALS + BLOCK_BYTES + 2 * SLACK_BYTES + (3 << 10);
+/** References of the last block to bytes before it: distance from the block's start and length, u32 each. */
+export const LOG: u32 = INPUT + BLOCK_BYTES + (4 << 10);
+/** A match makes three bytes at least. */
+export const LOG_BYTES: u32 = (BLOCK_BYTES / 3 + 1) << 3;
 /** History, then new output. */
-export const OUTPUT: u32 = INPUT + BLOCK_BYTES + (4 << 10);
+export const OUTPUT: u32 = 640 << 10;
 /** The memory's size at first, in pages of 64 KiB; scripts/build_kernel.ts reads it here. */
-export const MEMORY_PAGES: u32 = 8;
+export const MEMORY_PAGES: u32 = 12;

@@ -18,6 +18,7 @@ import {
   OFFSET_MEANINGS,
   OFFSETS,
 } from "./layout";
+import { log, logBefore } from "./log";
 import {
   blockLimitBytes,
   historyStart,
@@ -37,7 +38,6 @@ import {
   OFFSET_TOO_FAR,
   TOO_MUCH_OUTPUT,
 } from "./status";
-import { mark, tracePoint } from "./trace";
 
 /** How a table is described. */
 export const DEFAULT: u32 = 0;
@@ -195,10 +195,9 @@ export function runSequences(start: u32, end: u32, firstLiteral: u32, literalEnd
     let first = recent1;
     let second = recent2;
     let third = recent3;
-    // Nothing written later than this is more than a block away, so the history's start needs no second look.
     const oldest = historyStart;
     const reach = windowBytes;
-    const point = tracePoint;
+    const before = logBefore;
     for (;;) {
       if (position < 0) return BAD_SEQUENCES;
       const literals = load<u64>(literalsTable + (literalsState << 3));
@@ -246,7 +245,7 @@ export function runSequences(start: u32, end: u32, firstLiteral: u32, literalEnd
       to += literalBytes;
       literal += literalBytes;
       if (offset > to - oldest || offset > reach || offset == 0) return OFFSET_TOO_FAR;
-      if (to - offset < point) mark(to - offset, to - offset + matchBytes);
+      if (to - offset < before) log(to - offset, matchBytes);
       copyMatch(to, offset, matchBytes);
       to = next;
 

@@ -7,12 +7,13 @@
  * offsets and lengths are compared with the buffers' bounds; wide loads and copies may touch the slack around them.
  *
  * Starting between two blocks takes what `saveState` gives: the recent offsets, and the descriptions of the tables that
- * the next block may say it repeats, as they stood in the stream. The history it takes is what a trace has marked.
+ * the next block may say it repeats, as they stood in the stream. The history it takes is what the blocks behind the
+ * place refer to, which is logged block by block.
  */
 import { addToChecksum, checksum, resetChecksum } from "./checksum";
-import { decodeBlock } from "./block";
+import { decodeCompressed } from "./block";
 import { makeTable, setDistribution } from "./fse";
-import { forgetHuffmanTable, hasHuffmanTable, readHuffman } from "./huffman";
+import { forgetHuffmanTable, readHuffman } from "./huffman";
 import {
   DEFAULT_LITERALS_LENGTHS,
   DEFAULT_MATCH_LENGTHS,
@@ -20,19 +21,20 @@ import {
   DESCRIPTION_BYTES,
   DESCRIPTIONS,
   INPUT,
+  LITERALS,
   LITERALS_LENGTH_MEANINGS,
+  LOG,
+  LOG_BYTES,
   MATCH_LENGTH_MEANINGS,
-  MEMORY_PAGES,
   OFFSET_MEANINGS,
   OUTPUT,
   PROBABILITIES,
   TABLES_END,
-  LITERALS,
   WEIGHT_MEANINGS,
 } from "./layout";
+import { beginLog, setLogging } from "./log";
 import { describe, forgetTables, HUFFMAN_SLOT, readTable } from "./sequences";
 import {
-  historyStart,
   out,
   recent1,
   recent2,
@@ -43,15 +45,14 @@ import {
   setWindow,
 } from "./state";
 import { BAD_STATE } from "./status";
-import { endTrace, moveTrace } from "./trace";
 
-export { checksum, decodeBlock };
+export { checksum };
 export { out } from "./state";
-export { beginTrace, endTrace, tracedBytes, tracePoint } from "./trace";
+export { loggedCount } from "./log";
 
 // Refused by the compiler if the layout overlapped.
 // @ts-ignore
-if (TABLES_END > LITERALS) ERROR("the tables do not fit");
+if (TABLES_END > LITERALS || LOG + LOG_BYTES > OUTPUT) ERROR("the tables do not fit");
 
 export function inputAddress(): u32 {
   return INPUT;
@@ -71,7 +72,6 @@ export function reset(windowBytes: u32, blockLimitBytes: u32): void {
   forgetHuffmanTable();
   memory.fill(DESCRIPTIONS, 0, 4 * DESCRIPTION_BYTES);
   resetChecksum();
-  endTrace();
 }
 
 /** After `reset`: `bytes` of history have been put at OUTPUT. */
@@ -79,14 +79,32 @@ export function setHistory(bytes: u32): void {
   setOut(OUTPUT + bytes);
 }
 
+/** Address of the log: for each reference, distance back from the block's start and length, u32 each. */
+export function logAddress(): u32 {
+  return LOG;
+}
+
+/** Whether references of blocks to come are logged. */
+export function logReferences(on: u32): void {
+  setLogging(on != 0);
+}
+
+/** Decodes the block whose content is the first `bytes` of INPUT. 0, or a refusal. */
+export function decodeBlock(bytes: u32): i32 {
+  beginLog(out);
+  return decodeCompressed(bytes);
+}
+
 /** Appends the first `bytes` of INPUT as they are. */
 export function copyBlock(bytes: u32): void {
+  beginLog(out);
   memory.copy(out, INPUT, bytes);
   setOut(out + bytes);
 }
 
 /** Appends the first byte of INPUT, `bytes` times. */
 export function fillBlock(bytes: u32): void {
+  beginLog(out);
   memory.fill(out, load<u8>(INPUT), bytes);
   setOut(out + bytes);
 }
@@ -101,7 +119,6 @@ export function slide(keepBytes: u32): void {
   if (out - OUTPUT <= keepBytes) return;
   const from = out - keepBytes;
   memory.copy(OUTPUT, from, keepBytes);
-  moveTrace(from - OUTPUT);
   setOut(OUTPUT + keepBytes);
   setHistoryStart(OUTPUT);
 }
