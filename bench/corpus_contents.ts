@@ -32,6 +32,7 @@ const BINARIES_FOLDERS = [
 /** Every content, by name. The slices of `binaries` share no file. */
 export const CONTENTS: Readonly<Record<string, Content>> = {
   debian: { title: "Debian root", make: makeDebian },
+  image: { title: "Debian with Python and build tools", make: makeImageRoot },
   python: { title: "Python installation", make: makePython },
   large: {
     title: "one large file",
@@ -54,6 +55,15 @@ async function makeDebian(path: string, maxBytes: number): Promise<void> {
   // A cut tar is no tar: where less is asked for, files of the machine are as good.
   if (made && (await Deno.stat(path)).size <= maxBytes) return;
   await makeFromFolders(path, ["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/etc"], { maxBytes });
+}
+
+/** What the usual image of an interpreted language is made on: Debian, Python, git, compilers. Not cut to a length. */
+async function makeImageRoot(path: string): Promise<void> {
+  const packages = "python3,python3-pip,git,curl,build-essential,ca-certificates";
+  const script = `SOURCE_DATE_EPOCH=1700000000 mmdebstrap --quiet --variant=minbase --mode=root "$2" bookworm "$1"`;
+  await runShell(script, [path, `--include=${packages}`]).catch((error) => {
+    throw new Skipped(`mmdebstrap made no Debian: ${error instanceof Error ? error.message : error}`);
+  });
 }
 
 async function makePython(path: string, maxBytes: number): Promise<void> {

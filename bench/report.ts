@@ -1,18 +1,24 @@
 /**
- * Measures everything that docs/strategies.md and README.md tell of, and draws it:
- * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, charts, tables; default
- * all. Writes bench/results/PART.json, and charts from whatever results there are.
+ * Measures everything that docs/strategies.md, docs/reading.md and README.md tell of, and draws it:
+ * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, cold, warm,
+ * start, shared, charts, tables; default all. Those from cold to shared take root, /dev/fuse, docker-registry and skopeo;
+ * what a machine lacks is skipped, saying so. Writes bench/results/PART.json, and charts from whatever results there are.
  *
  * CLIP_BENCH_BYTES: size of layers before compression. CLIP_BIN, CLIP_BENCH_ENGINES: dist/clip and a compiled
  * bench/engines_main.ts, to be measured besides this Deno. CLIP_BENCH_ROUNDS: runs of each, of which the median counts.
  * CLIP_BENCH_FULL=1: every combination of layer, compressor, strategy and spacing.
  */
 import { drawCharts } from "./charts.ts";
+import { measureColdPart } from "./report_cold.ts";
 import { measureAdaptivePart } from "./report_adaptive.ts";
 import { measureEnginesPart } from "./report_engines.ts";
 import { measureImagePart, measureMemoryPart } from "./report_image.ts";
 import { measureIndexPart } from "./report_index.ts";
 import { measureReadsPart } from "./report_reads.ts";
+import { measureSharedPart } from "./report_shared.ts";
+import { measureStartPart } from "./report_start.ts";
+import { measureWarmPart } from "./report_warm.ts";
+import { Skipped } from "./skipped.ts";
 import { writeTables } from "./tables.ts";
 import { writeResults } from "./results_file.ts";
 
@@ -47,6 +53,22 @@ const PARTS: Readonly<Record<string, { about: string; measure: (options: ReportO
     about: "Cost of reading a random byte under spacing rules, computed from real checkpoints.",
     measure: measureAdaptivePart,
   },
+  cold: {
+    about: "Mounts with an empty cache, docker-registry on this machine, behind a proxy where a network is named.",
+    measure: measureColdPart,
+  },
+  warm: {
+    about: "Mounts with all they need on this machine, the kernel's caches dropped before each task.",
+    measure: measureWarmPart,
+  },
+  start: {
+    about: "A program's start from an image that is not on the machine, behind a proxy: 20 ms a request, 100 Mbit/s.",
+    measure: measureStartPart,
+  },
+  shared: {
+    about: "64 readers of 8 mounts that share a layer, behind 20 ms and 1 Gbit/s; memory of a server after 2 GB.",
+    measure: measureSharedPart,
+  },
 };
 
 /** Made from the results of the parts. */
@@ -69,7 +91,12 @@ if (import.meta.main) {
       say(`${name}: ${about}`);
       const partFolder = `${folder}/${name}`;
       await Deno.mkdir(partFolder);
-      await writeResults(name, about, () => measure({ maxBytes, rounds, folder: partFolder, say }));
+      try {
+        await writeResults(name, about, () => measure({ maxBytes, rounds, folder: partFolder, say }));
+      } catch (error) {
+        if (!(error instanceof Skipped)) throw error;
+        say(`skipped: ${name}: ${error.message}`);
+      }
     }
     const drawn = chosen.includes("charts") ? await drawCharts() : [];
     const written = chosen.includes("tables") ? await writeTables() : [];

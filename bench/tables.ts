@@ -1,4 +1,4 @@
-/** The tables in docs/strategies.md and README.md, made from the results that were written last. */
+/** The tables in docs/strategies.md, docs/reading.md and README.md, made from the results that were written last. */
 import { formatBytes } from "../src/base/mod.ts";
 import { STRATEGY_NAMES } from "../src/codec/mod.ts";
 import { COMPRESSORS } from "./corpus.ts";
@@ -9,9 +9,11 @@ import type { AdaptiveRow } from "./report_adaptive.ts";
 import type { IndexRow } from "./report_index.ts";
 import type { ReadRow } from "./report_reads.ts";
 import { measuredRatios } from "./measured_ratios.ts";
+import { markdownTable } from "./markdown_table.ts";
+import { readingTables } from "./reading_tables.ts";
 import { readResults } from "./results_file.ts";
 
-const PLACES = ["docs/strategies.md", "README.md"];
+const PLACES = ["docs/strategies.md", "docs/reading.md", "README.md"];
 const ROOT = new URL("../", import.meta.url);
 
 /** Lines of Markdown by the name of their place; undefined where there are no results. */
@@ -22,6 +24,7 @@ const TABLES: Readonly<Record<string, () => Promise<string[] | undefined>>> = {
   compressors: compressorsTable,
   reads: readsTable,
   adaptive: adaptiveTable,
+  ...readingTables,
 };
 
 /** Writes each table between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`; the names of those written. */
@@ -43,17 +46,11 @@ export async function writeTables(): Promise<string[]> {
   return written;
 }
 
-function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
-  const isNumbers = (column: number) => column > 0 && rows.every((row) => /^([\d≤≥]|$)/.test(String(row[column])));
-  return [line(head), line(head.map((_, column) => isNumbers(column) ? "--:" : "---")), ...rows.map(line)];
-}
-
 async function ratiosTable(): Promise<string[] | undefined> {
   const ratios = await measuredRatios();
   if (ratios.length === 0) return undefined;
   const runtimes = [...new Set(ratios.flatMap(({ measured }) => Object.keys(measured)))];
-  return table(
+  return markdownTable(
     ["", "aim", ...runtimes],
     ratios.map(({ what, aim, measured }) => {
       return [what, aim, ...runtimes.map((runtime) => measured[runtime] ?? "")];
@@ -85,13 +82,13 @@ async function sizesTable(): Promise<string[] | undefined> {
     })
   );
   const head = ["layer", "strategy", "time", "interval + file points", "KiB/GiB", ".clip", "of the layer"];
-  return table(head, rows.filter((row) => row.length > 0));
+  return markdownTable(head, rows.filter((row) => row.length > 0));
 }
 
 async function spacingsTable(): Promise<string[] | undefined> {
   const results = await readResults<IndexRow>("index");
   if (results === undefined) return undefined;
-  return table(
+  return markdownTable(
     ["Debian root, KiB/GiB", ...SPACINGS_MIB.map((spacing) => `${spacing} MiB`)],
     STRATEGY_NAMES.map((strategy) => [
       strategy,
@@ -115,7 +112,7 @@ async function compressorsTable(): Promise<string[] | undefined> {
   const compressors = Object.keys(COMPRESSORS).filter((name) => find("debian", name) !== undefined);
   const cell = (row: IndexRow | undefined) =>
     row === undefined ? "" : `${row.kibPerGib} · ${row.percent.toFixed(2)} % · ${formatBytes(row.longestBytes)}`;
-  return table(
+  return markdownTable(
     ["exact, 2 MiB: KiB/GiB · .clip · longest stretch", ...compressors],
     MEASURED_CONTENTS.map((content) => [
       CONTENTS[content]!.title,
@@ -144,7 +141,7 @@ async function readsTable(): Promise<string[] | undefined> {
     )
   );
   const head = ["layer", "read", "strategy", "p50 ms", "p99 ms", "fetched", "decoded", "before", "before, most"];
-  return table(head, rows);
+  return markdownTable(head, rows);
 }
 
 async function adaptiveTable(): Promise<string[] | undefined> {
@@ -163,5 +160,5 @@ async function adaptiveTable(): Promise<string[] | undefined> {
       }),
     ])
   );
-  return table(["layer", "rule", ...networks.flatMap((name) => [`${name}: mean ms`, "p99 ms"])], rows);
+  return markdownTable(["layer", "rule", ...networks.flatMap((name) => [`${name}: mean ms`, "p99 ms"])], rows);
 }

@@ -85,6 +85,14 @@ function describeCorruption(details: CorruptDetails): string {
   return text;
 }
 
+/** A source would have to transfer all of itself for a range: to read it from its start, once, costs no more. */
+export class RangesIgnoredError extends ClipError {
+  /** `source` says what was to be read (secrets removed). */
+  constructor(source: string) {
+    super("unsupported", `${source}: the server ignores Range and sends the whole for each part`);
+  }
+}
+
 /** Bytes are not the ones a digest promised. */
 export class DigestMismatchError extends ClipError {
   /** The digest that was promised, `algorithm:hex`. */

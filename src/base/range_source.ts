@@ -15,6 +15,7 @@ export interface RangeSource {
   /**
    * Exactly the bytes of `range`, in a fresh array that the caller owns.
    * Bytes are as the source gives them: nothing is verified here but their number.
+   * @throws {RangesIgnoredError} for `offset` > 0, where nothing but all bytes from the first one on is to be had.
    * @throws {ClipError} when they cannot be had, all of them; never returns fewer.
    */
   readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
@@ -22,6 +23,7 @@ export interface RangeSource {
    * All bytes from `offset` (default 0) to `endExclusive` (default the end), in pieces of the source's choosing, each
    * owned by the consumer. Broken transfers are resumed where they stopped. Ends only after the last byte; a stop before
    * that throws.
+   * @throws {RangesIgnoredError} as `readRange`. @throws {ClipError}
    */
   stream(options?: StreamOptions): AsyncIterable<Uint8Array<ArrayBuffer>>;
 }

@@ -1,4 +1,4 @@
-import { ClipError, formatDuration, messageOf } from "../base/mod.ts";
+import { ClipError, formatDuration, messageOf, RangesIgnoredError } from "../base/mod.ts";
 import type { Demand } from "./observer.ts";
 import { firstDemand } from "./demand.ts";
 import { transferMs } from "./fetch_runs.ts";
@@ -130,6 +130,7 @@ export class SpanFetcher {
       try {
         return await this.#fromRun(want, run);
       } catch (error) {
+        if (error instanceof RangesIgnoredError) return await this.#fromWholeLayer(want, "its source has no ranges");
         // What nobody waits for is not worth more than one try: a reader will see to it.
         if (!isContentError(error) || want.demand !== "read") throw error;
         if (attempt === 1) {
@@ -137,15 +138,21 @@ export class SpanFetcher {
           continue;
         }
         if (run.checkpoint === layers.firstCheckpoint[layer]!) throw error;
-        const whole = planRun(layers, layer, span, true);
-        if (this.#runs.find(whole) === undefined) {
-          if (this.#parts.store.has(layer, span)) return AT_HAND;
-          if (!rests.takeWholeLayer(layer)) throw error;
-        }
-        this.#tellOfWholeLayer(layer, `a checkpoint is unusable (${messageOf(error)})`);
-        return await this.#fromRun(want, whole);
+        const isUnderWay = this.#runs.find(planRun(layers, layer, span, true)) !== undefined;
+        if (!isUnderWay && !this.#parts.store.has(layer, span) && !rests.takeWholeLayer(layer)) throw error;
+        return await this.#fromWholeLayer(want, `a checkpoint is unusable (${messageOf(error)})`);
       }
     }
+  }
+
+  /** A span out of the run of the whole layer, unless another such run has just left it in the cache. */
+  async #fromWholeLayer(want: Want, reason: string): Promise<HadSpan> {
+    const { options: { archive: { layers } }, store } = this.#parts;
+    const { layer, span } = want;
+    const whole = planRun(layers, layer, span, true);
+    if (this.#runs.find(whole) === undefined && store.has(layer, span)) return AT_HAND;
+    this.#tellOfWholeLayer(layer, reason);
+    return await this.#fromRun(want, whole);
   }
 
   #tellOfWholeLayer(layer: number, reason: string): void {

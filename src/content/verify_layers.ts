@@ -2,7 +2,7 @@ import { type Logger, type RangeSource, SILENT } from "../base/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import { DecodePool } from "./decode_pool.ts";
-import { fetchRuns } from "./fetch_runs.ts";
+import { fetchRuns, type RunRequest } from "./fetch_runs.ts";
 import { planRun, type Run } from "./read_plan.ts";
 
 /** What was verified. */
@@ -18,7 +18,7 @@ const DEADLINE_MS = 30_000;
 
 /**
  * Fetches all layers and decodes every run from its own checkpoint, so that each checkpoint is proved as well as each
- * span. A layer that the image holds twice is read once.
+ * span. Each layer is read with one request, and one that the image holds twice is read once.
  * @throws {DigestMismatchError} or {CorruptError} naming layer and span, at the first that is wrong.
  */
 export async function verifyLayers(
@@ -41,24 +41,27 @@ export async function verifyLayers(
       if (seen.has(digest)) continue;
       seen.add(digest);
       const context = { archive, source: blob(layer), pool, inflate, deadlineMs: DEADLINE_MS, signal };
-      for (const run of runsOf(archive, layer)) {
-        signal?.throwIfAborted();
-        let failure: unknown;
-        await fetchRuns([{
-          run,
-          demand: "prefetch",
-          file: undefined,
-          isWanted: () => false,
-          onTask: () => {},
-          onEarly: () => {},
-          onSpan: (_, bytes) => {
-            spans++;
-            plainBytes += bytes!.length;
-          },
-          onEnd: (error) => failure = error,
-        }], context);
-        if (failure !== undefined) throw failure;
-      }
+      const failures: { firstSpan: number; error: unknown }[] = [];
+      // One request a layer, cut into its runs: a source without ranges is read once, too.
+      const requests = [...runsOf(archive, layer)].map((run): RunRequest => ({
+        run,
+        demand: "prefetch",
+        file: undefined,
+        isWanted: () => false,
+        onTask: () => {},
+        onEarly: () => {},
+        onSpan: (_, bytes) => {
+          spans++;
+          plainBytes += bytes!.length;
+        },
+        onEnd: (error) => {
+          if (error !== undefined) failures.push({ firstSpan: run.firstSpan, error });
+        },
+      }));
+      signal?.throwIfAborted();
+      if (requests.length > 0) await fetchRuns(requests, context);
+      const [first] = failures.sort((one, other) => one.firstSpan - other.firstSpan);
+      if (first !== undefined) throw first.error;
     }
   } finally {
     pool.close();

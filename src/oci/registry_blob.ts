@@ -1,4 +1,11 @@
-import { assert, type ByteRange, type Digest, type RangeSource, type StreamOptions } from "../base/mod.ts";
+import {
+  assert,
+  type ByteRange,
+  type Digest,
+  RangesIgnoredError,
+  type RangeSource,
+  type StreamOptions,
+} from "../base/mod.ts";
 import { checkRange } from "./check_range.ts";
 import type { HttpResponse } from "./http_exchange.ts";
 import type { RegistryClient } from "./registry_client.ts";
@@ -8,15 +15,26 @@ export interface BlobContext {
   readonly client: RegistryClient;
   /** Hosts that were warned about, for ignoring Range. */
   readonly warnedHosts: Set<string>;
+  /** Blobs of which a range was asked in vain, and until when none is asked again, in milliseconds since 1970. */
+  readonly rangelessUntilMs: Map<Digest, number>;
 }
+
+/** The context of the blobs that `client` reads. */
+export function blobContext(client: RegistryClient): BlobContext {
+  return { client, warnedHosts: new Set(), rangelessUntilMs: new Map() };
+}
+
+/** A server that ignored Range is asked for one again after this: another one may answer. */
+const RANGELESS_REST_MS = 60_000;
 
 /**
  * A blob in a registry, read by range requests.
  *
  * A range that comes back wrong would be corruption that nobody may notice at once, so an answer counts only if it says
- * which bytes it holds and holds just these. A server that ignores Range answers 200 with the whole blob: the part
- * that was asked for is taken out of it, and the rest is not read. What arrived before a transfer broke off is kept,
- * and the next try asks for the rest.
+ * which bytes it holds and holds just these. A server that ignores Range answers 200 with the whole blob. That is given
+ * up and said (RangesIgnoredError), unless the range begins where the blob does, so that the reader takes the blob from
+ * its start, once, and not from there again for each part. What arrived before a transfer broke off is kept, and the next try asks for the rest; if that is answered
+ * with the whole blob, the rest is taken out of it.
  * Source: RFC 9110, section 14; OCI distribution-spec, "Pulling blobs".
  */
 export class RegistryBlob implements RangeSource {
@@ -40,7 +58,7 @@ export class RegistryBlob implements RangeSource {
     if (bytes.length === 0) return bytes;
     return await this.#context.client.retry(async () => {
       const missing = { offset: range.offset + filledBytes, endExclusive: range.endExclusive };
-      const transfer = await this.#open(missing, signal);
+      const transfer = await this.#open(missing, { askedOffset: range.offset, signal });
       try {
         for (let piece = await transfer.next(); piece !== undefined; piece = await transfer.next()) {
           bytes.set(piece, filledBytes);
@@ -68,7 +86,8 @@ export class RegistryBlob implements RangeSource {
         // The tries are counted anew for each piece: a long transfer may break many times, as long as it gets on.
         const piece = await this.#context.client.retry(async () => {
           try {
-            transfer ??= await this.#open({ offset: position, endExclusive }, signal);
+            const missing = { offset: position, endExclusive };
+            transfer ??= await this.#open(missing, { askedOffset: offset, signal });
             return await transfer.next();
           } catch (error) {
             transfer?.close();
@@ -85,27 +104,42 @@ export class RegistryBlob implements RangeSource {
     }
   }
 
-  async #open(range: ByteRange, signal: AbortSignal | undefined): Promise<Transfer> {
-    const { client, warnedHosts } = this.#context;
-    const isWhole = range.offset === 0 && range.endExclusive === this.sizeBytes;
+  /** A transfer of what is still missing of the range that was asked for. */
+  async #open(
+    missing: ByteRange,
+    { askedOffset, signal }: { askedOffset: number; signal: AbortSignal | undefined },
+  ): Promise<Transfer> {
+    const { client, rangelessUntilMs } = this.#context;
+    if (askedOffset > 0 && Date.now() < (rangelessUntilMs.get(this.#digest) ?? 0)) throw this.#rangesIgnored();
+    const isWhole = missing.offset === 0 && missing.endExclusive === this.sizeBytes;
     const response = await client.open({
       path: `blobs/${this.#digest}`,
-      headers: isWhole ? {} : { range: `bytes=${range.offset}-${range.endExclusive - 1}` },
+      headers: isWhole ? {} : { range: `bytes=${missing.offset}-${missing.endExclusive - 1}` },
       expected: isWhole ? [200] : [200, 206],
       signal,
     });
     try {
-      if (!isWhole && response.status === 200 && !warnedHosts.has(response.host)) {
-        warnedHosts.add(response.host);
-        client.log.warn("registry ignores Range: whole layers are transferred to read parts of them", {
-          host: response.host,
-        });
+      if (!isWhole && response.status === 200) {
+        this.#noteRangeless(response.host);
+        if (askedOffset > 0) throw this.#rangesIgnored();
       }
-      return new Transfer(response, range, this.sizeBytes);
+      return new Transfer(response, missing, this.sizeBytes);
     } catch (error) {
       response.close();
       throw error;
     }
+  }
+
+  #noteRangeless(host: string): void {
+    const { client, warnedHosts, rangelessUntilMs } = this.#context;
+    rangelessUntilMs.set(this.#digest, Date.now() + RANGELESS_REST_MS);
+    if (warnedHosts.has(host)) return;
+    warnedHosts.add(host);
+    client.log.warn("registry ignores Range: whole layers are transferred to read parts of them", { host });
+  }
+
+  #rangesIgnored(): RangesIgnoredError {
+    return new RangesIgnoredError(this.description);
   }
 }
 

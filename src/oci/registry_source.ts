@@ -13,7 +13,7 @@ import type { ImageSource } from "./image_source.ts";
 import { type ImageDocument, MAX_MANIFEST_BYTES, parseDocument } from "./manifest.ts";
 import { bareMediaType, MANIFEST_ACCEPT } from "./media_types.ts";
 import type { DockerReference } from "./reference.ts";
-import { RegistryBlob } from "./registry_blob.ts";
+import { blobContext, RegistryBlob } from "./registry_blob.ts";
 import { RegistryClient } from "./registry_client.ts";
 import type { BlobStore, SourceOptions } from "./source.ts";
 
@@ -43,7 +43,7 @@ export class RegistrySource implements ImageSource {
 
   /** What {@linkcode ImageSource} says of `config`. */
   async config({ digest, sizeBytes }: Descriptor): Promise<Uint8Array> {
-    return await new RegistryBlob({ client: this.#client, warnedHosts: new Set() }, { digest, sizeBytes })
+    return await new RegistryBlob(blobContext(this.#client), { digest, sizeBytes })
       .readRange({ offset: 0, endExclusive: sizeBytes });
   }
 
@@ -75,7 +75,7 @@ export class RegistrySource implements ImageSource {
 
 /** The blobs behind `client`, which is closed with them. */
 function openRegistryBlobs(client: RegistryClient): BlobStore {
-  const context = { client, warnedHosts: new Set<string>() };
+  const context = blobContext(client);
   return {
     description: client.name,
     layer: (layer) => new RegistryBlob(context, layer),

@@ -13,8 +13,6 @@ export interface Published {
   readonly proxy: FaultProxy;
   /** For clip: `HOST:PORT/test/image:v1`. */
   readonly reference: string;
-  /** Another server before the same registry, which ends with the test. */
-  anotherProxy(): Published;
 }
 
 /** Pushes an image to a registry that ends with the test. @param source As skopeo takes it. */
@@ -24,10 +22,7 @@ export async function publish(bench: Workbench, source: string, options: ProxyOp
   bench.defer(registry.stop);
   const push = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false", source];
   await mustRun([...push, `docker://${registry.host}/test/image:v1`]);
-  const open = (): Published => {
-    const proxy = new FaultProxy(registry.host, options);
-    bench.defer(() => proxy.stop());
-    return { proxy, reference: `${proxy.host}/test/image:v1`, anotherProxy: open };
-  };
-  return open();
+  const proxy = new FaultProxy(registry.host, options);
+  bench.defer(() => proxy.stop());
+  return { proxy, reference: `${proxy.host}/test/image:v1` };
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ClipError, sha256 } from "../../src/base/mod.ts";
+import { ClipError, RangesIgnoredError, sha256 } from "../../src/base/mod.ts";
 import type { Digest, RangeSource } from "../../src/base/mod.ts";
 import { type BlobStore, openBlobStore, parseImageReference, RegistryError } from "../../src/oci/mod.ts";
 import type { SourceOptions } from "../../src/oci/mod.ts";
@@ -57,12 +57,28 @@ Deno.test("a stream holds all bytes from its offset on", () =>
     assertBytes(await collect(blob, 300_000), new Uint8Array(0));
   }));
 
-Deno.test("a 200 to a range request never corrupts: the part is taken out of it, with one warning a host", () =>
+Deno.test("a 200 to a range request is said, once it is known without asking; streams from the start go on", () =>
   withBlob(async ({ registry, blob, options }) => {
     registry.always = { kind: "ignoreRange" };
-    await checkRanges(blob);
-    assertBytes(await collect(blob, 123_456), BYTES.slice(123_456));
+    const read = () => blob.readRange({ offset: 70_000, endExclusive: 200_000 });
+    const error = await failure(read, "unsupported");
+    assert(error instanceof RangesIgnoredError && !error.retryable);
+    await failure(() => collect(blob, 123_456), "unsupported");
+    assert.equal(registry.seen.length, 1);
+    assertBytes(await collect(blob), BYTES);
+    assertBytes(await blob.readRange({ offset: 0, endExclusive: 300_000 }), BYTES);
+    assertBytes(await blob.readRange({ offset: 0, endExclusive: 1000 }), BYTES.slice(0, 1000));
+    assert.equal(registry.seen.length, 4);
     assert.equal(options.log.lines.filter((line) => line.includes("ignores Range")).length, 1);
+    // After a minute another server may be behind the name.
+    registry.always = { kind: "none" };
+    const now = Date.now;
+    Date.now = () => now() + 61_000;
+    try {
+      assertBytes(await read(), BYTES.slice(70_000, 200_000));
+    } finally {
+      Date.now = now;
+    }
   }));
 
 const WRONG_RANGES = [
@@ -145,10 +161,12 @@ Deno.test("a stream may break more often than a request may be tried, as long as
     assert.equal(registry.seen[12]!.range, "bytes=240000-299999");
   }));
 
-Deno.test("a stream goes on even where the registry ignores Range on the second request", () =>
+Deno.test("what has begun goes on even where the registry ignores Range on the second request", () =>
   withBlob(async ({ registry, blob }) => {
     registry.faults = [{ kind: "cut", afterBytes: 100_000 }, { kind: "ignoreRange" }];
     assertBytes(await collect(blob), BYTES);
+    registry.faults = [{ kind: "cut", afterBytes: 100_000 }, { kind: "ignoreRange" }];
+    assertBytes(await blob.readRange({ offset: 0, endExclusive: 300_000 }), BYTES);
   }));
 
 Deno.test("a stalled body is given up and resumed", () =>
@@ -190,6 +208,18 @@ Deno.test("Retry-After is honoured", () =>
     const startMs = performance.now();
     await blob.readRange({ offset: 0, endExclusive: 5 });
     assert(performance.now() - startMs >= 990);
+  }, { retry: { attempts: 2, firstDelayMs: 1, maxDelayMs: 500 } }));
+
+Deno.test("one Retry-After speaks for every request to the host", () =>
+  withBlob(async ({ registry, blob }) => {
+    registry.faults = [{ kind: "status", status: 429, headers: { "retry-after": "1" } }];
+    const startMs = performance.now();
+    const first = blob.readRange({ offset: 0, endExclusive: 5 });
+    while (registry.faults.length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await Promise.all([first, ...Array.from({ length: 5 }, () => blob.readRange({ offset: 0, endExclusive: 5 }))]);
+    assert(performance.now() - startMs >= 990);
+    assert.equal(registry.seen.length, 7);
   }, { retry: { attempts: 2, firstDelayMs: 1, maxDelayMs: 500 } }));
 
 Deno.test("a redirect is followed without the login, and its query is in nothing that is printed", async () => {
