@@ -14,6 +14,7 @@ export { diskSpanCache, type DiskSpanCacheOptions } from "./disk_span_cache.ts";
 export type { LayerCache, LayerKey, LayerUse, SpanCache } from "./layer_cache.ts";
 export type { RemoteCache } from "./remote_cache.ts";
 export {
+  checkStoreUrl,
   DEFAULT_REMOTE_TIMEOUT_MS,
   type Environment,
   type ObservedGet,

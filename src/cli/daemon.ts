@@ -5,6 +5,7 @@ import type { MountChoices } from "./commands/mount.ts";
 import type { CommandContext } from "./io.ts";
 import { defaultCacheDir } from "./open_cache.ts";
 import type { FoundArchive } from "./find_archive.ts";
+import { asVariable, REMOTE_CACHE_VARIABLE, remoteCacheUrls } from "./open_remote_caches.ts";
 
 /** A mount that is not there by then will not come. */
 const START_TIMEOUT_MS = 60_000;
@@ -34,8 +35,12 @@ export async function startDaemon(
   if (source !== undefined) args.push("--source", absoluteSource(source));
   if (options.content.offline) args.push("--offline");
   if (options.registry.plainHttp) args.push("--plain-http");
+  args.push("--remote-cache-timeout", `${options.content.remoteCacheTimeoutMs}ms`);
+  // Not as arguments, which everybody on the machine can read: URLs may hold passwords.
+  const env = { [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(options.content, io)) };
   // Its folder is the root, so that it keeps no other file system busy.
-  const child = new Deno.Command(program!, { args, cwd: "/", stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+  const streams = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
+  const child = new Deno.Command(program!, { args, env, cwd: "/", ...streams }).spawn();
   const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
   const errors = collect(child.stderr);
   const line = await firstLine(child.stdout);

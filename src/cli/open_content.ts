@@ -5,6 +5,7 @@ import { Content } from "../content/mod.ts";
 import { type BlobStore, FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
 import type { CommandContext, Io } from "./io.ts";
 import { type CacheChoices, openCache } from "./open_cache.ts";
+import { openRemoteCaches, type RemoteCacheChoices } from "./open_remote_caches.ts";
 
 /** Opens the archive in a file, which stays open until the command ends. @throws {ClipError} naming the file. */
 export async function openArchiveFile(path: string, { atEnd }: Pick<CommandContext, "atEnd">): Promise<Archive> {
@@ -14,7 +15,7 @@ export async function openArchiveFile(path: string, { atEnd }: Pick<CommandConte
 }
 
 /** The values of `contentOptions` and `registryOptions`. */
-export interface ContentChoices extends CacheChoices {
+export interface ContentChoices extends CacheChoices, RemoteCacheChoices {
   readonly noCheckpoints: boolean;
   readonly inflate: InflateName;
   readonly source: string | undefined;
@@ -26,7 +27,8 @@ export interface ContentChoices extends CacheChoices {
 /** An archive's contents, ready to be read, and what is to be closed afterwards. */
 export interface OpenContent {
   readonly content: Content;
-  close(): void;
+  /** Waits a little for what remote caches are still being given. */
+  close(): Promise<void>;
 }
 
 /** Wires an archive to the image's blobs and the cache. Nothing is fetched before the first read. */
@@ -43,6 +45,7 @@ export function openContent(
     blobs.catch(() => blobs = undefined);
     return blobs;
   };
+  const remote = openRemoteCaches(choices, { io, log });
   const content = new Content({
     archive,
     blob: async (layer) => {
@@ -54,13 +57,15 @@ export function openContent(
     inflate: choices.inflate,
     deadlineMs: choices.deadlineMs,
     offline: choices.offline,
+    remote,
     log,
   });
   return {
     content,
-    close: () => {
+    close: async () => {
       content.close();
       blobs?.then((store) => store.close(), () => {});
+      await remote?.close();
     },
   };
 }

@@ -1,13 +1,15 @@
 /** Options that several commands share, and the types of values that are clip's own. */
 import { object } from "@optique/core/constructs";
 import { type Message, message, text } from "@optique/core/message";
-import { optional, withDefault } from "@optique/core/modifiers";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { argument, flag, option } from "@optique/core/primitives";
 import type { NonEmptyString } from "@optique/core/nonempty";
 import type { Parser } from "@optique/core/parser";
 import { choice, string, type ValueParser, type ValueParserResult } from "@optique/core/valueparser";
+import { DEFAULT_REMOTE_TIMEOUT_MS } from "../cache/mod.ts";
 import { INFLATE_NAMES } from "../codec/mod.ts";
 import { ClipError, LOG_LEVELS, parseDuration, parseSize } from "../base/mod.ts";
+import { parseRemoteCache } from "./open_remote_caches.ts";
 
 /** A value that one of clip's own functions reads; its ClipError becomes the parser's message. */
 export function valueOf<Value>(
@@ -123,6 +125,23 @@ or a tenth of the disk, at most 10GiB.`,
   ),
 };
 
+/** Options of every command that reads files' contents. */
+export const remoteCacheOptionFields = {
+  remoteCaches: multiple(
+    option("--remote-cache", valueOf("URL|none", "none", parseRemoteCache, (url) => url), {
+      description: message`A cache shared with other machines: redis://[[user]:password@]host[:port][/database], \
+rediss://, s3://bucket/prefix, http://host/path or https://; several are asked in this order. Default \
+$CLIP_REMOTE_CACHE, where passwords are not seen by others.`,
+    }),
+  ),
+  remoteCacheTimeoutMs: withDefault(
+    option("--remote-cache-timeout", duration(), {
+      description: message`A remote cache that takes longer for one value is done without for a while; default 500ms.`,
+    }),
+    DEFAULT_REMOTE_TIMEOUT_MS,
+  ),
+};
+
 /** How files' contents are reached, for commands that read them. */
 export const contentOptions = object("Reading", {
   ...cacheOptionFields,
@@ -132,6 +151,7 @@ export const contentOptions = object("Reading", {
   ),
   inflate: inflateOption,
   source: sourceOption,
+  ...remoteCacheOptionFields,
   deadlineMs: withDefault(
     option("--deadline", duration(), {
       description: message`A read for which the registry takes longer fails; default 30s.`,

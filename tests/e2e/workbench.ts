@@ -92,10 +92,16 @@ export class Workbench {
    * Mounts in the background on a new directory, and logs debug lines to a file.
    * @param args Further options of `clip mount`.
    */
-  async mount(file: string, name: string, args: readonly string[] = []): Promise<DaemonMount> {
+  async mount(
+    file: string,
+    name: string,
+    args: readonly string[] = [],
+    options: ProgramOptions = {},
+  ): Promise<DaemonMount> {
     const directory = this.directory(name);
     const logFile = this.path(`${name}.log`);
-    const line = await this.mustClip(["mount", "--daemon", "--debug", "--log-file", logFile, ...args, file, directory]);
+    const all = ["mount", "--daemon", "--debug", "--log-file", logFile, ...args, file, directory];
+    const line = await this.mustClip(all, options);
     const pid = Number(/process (\d+)/.exec(line)?.[1]);
     assert.ok(pid > 1, `no process in ${JSON.stringify(line)}`);
     return { directory, pid, log: () => Deno.readTextFileSync(logFile), line };

@@ -19,6 +19,8 @@ export interface ContentStore {
    * no room. @throws as `get`.
    */
   put(key: string, value: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void>;
+  /** Begins to connect in the background, where connecting takes time; otherwise the first call does. */
+  connect?(): void;
   /** Lets go of connections, which may take a moment; what is under way fails. */
   close(): Promise<void>;
 }
@@ -27,7 +29,7 @@ export interface ContentStore {
 export type Environment = (name: string) => string | undefined;
 
 /**
- * What makes a store out of its URL. Nothing is connected before the first call, or at most in the background.
+ * What makes a store out of its URL. Nothing is connected yet.
  * @throws {UsageError} when the URL says too little, or what the store does not know.
  */
 export type OpenStore = (url: URL, env: Environment) => ContentStore;

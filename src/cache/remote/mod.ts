@@ -1,6 +1,7 @@
 /** Caches that many machines share: stores of values by content, and the care with which they are asked. */
 export type { ContentStore, Environment } from "./content_store.ts";
 export {
+  checkStoreUrl,
   DEFAULT_REMOTE_TIMEOUT_MS,
   openRemoteCache,
   openStore,

@@ -42,17 +42,17 @@ export interface RemoteCacheOptions {
  */
 export function openRemoteCache(urls: readonly string[], options: RemoteCacheOptions): RemoteCache {
   const { timeoutMs = DEFAULT_REMOTE_TIMEOUT_MS, log, observer = {} } = options;
-  const stores: ContentStore[] = [];
-  try {
-    for (const text of urls) stores.push(openStore(text, options.env));
-  } catch (error) {
-    for (const store of stores) store.close().catch(() => {});
-    throw error;
-  }
+  const stores = urls.map((url) => openStore(url, options.env));
+  for (const store of stores) store.connect?.();
   return new TieredRemoteCache(stores, { timeoutMs, log, observer });
 }
 
-/** The store that a URL names. @throws {UsageError} */
+/** Returns if `text` is the URL of a store. @throws {UsageError} if not; the message holds no credentials. */
+export function checkStoreUrl(text: string): void {
+  openStore(text, () => undefined);
+}
+
+/** The store that a URL names; nothing is connected yet. @throws {UsageError} */
 export function openStore(text: string, env: Environment): ContentStore {
   const url = parseStoreUrl(text);
   const open = Object.hasOwn(STORES, url.protocol) ? STORES[url.protocol] : undefined;

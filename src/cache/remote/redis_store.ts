@@ -31,7 +31,7 @@ interface RedisPlace {
 
 /**
  * Values as strings of a Redis server under their bare keys: `redis://[user][:password@]host[:port][/database]`, with
- * TLS `rediss://`. Begins to connect at once, in the background. What the server throws away, and when, is left to its
+ * TLS `rediss://`. What the server throws away, and when, is left to its
  * own settings: nothing gets a time to live.
  * @throws {UsageError} for other paths, or a query.
  */
@@ -55,7 +55,8 @@ export function openRedisStore(url: URL): ContentStore {
 
 class RedisStore implements ContentStore {
   readonly description: string;
-  #client: Promise<Redis>;
+  #place: RedisPlace;
+  #client: Promise<Redis> | undefined;
   #isClosed = false;
   /** Why there is no connection; undefined while there is one. */
   #down: string | undefined = "not connected yet";
@@ -64,11 +65,18 @@ class RedisStore implements ContentStore {
 
   constructor(description: string, place: RedisPlace) {
     this.description = description;
-    this.#client = this.#connect(place);
-    this.#client.catch(() => {}); // told to whoever asks
+    this.#place = place;
   }
 
-  async #connect(place: RedisPlace): Promise<Redis> {
+  connect(): void {
+    this.#open().catch(() => {}); // told to whoever asks
+  }
+
+  #open(): Promise<Redis> {
+    return this.#client ??= this.#start(this.#place);
+  }
+
+  async #start(place: RedisPlace): Promise<Redis> {
     const { Redis } = await import("ioredis");
     const client = new Redis({
       ...place,
@@ -124,7 +132,7 @@ class RedisStore implements ContentStore {
   }
 
   async #ask<Answer>(command: (client: Redis) => Promise<Answer>, signal: AbortSignal): Promise<Answer> {
-    const client = await orAborted(this.#client, signal);
+    const client = await orAborted(this.#open(), signal);
     await orAborted(this.#firstAttempt.promise, signal);
     if (this.#down !== undefined) throw storeError("network", this.#down);
     try {
@@ -140,7 +148,7 @@ class RedisStore implements ContentStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#firstAttempt.resolve();
-    const client = await this.#client.catch(() => undefined);
+    const client = await this.#client?.catch(() => undefined);
     if (client === undefined || client.status === "end" || client.status === "wait") return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, CLOSE_TIMEOUT_MS);

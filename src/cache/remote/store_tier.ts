@@ -9,6 +9,8 @@ import { type Offer, StoreWriter } from "./store_writer.ts";
 import type { ValueCoder } from "./value_coder.ts";
 import type { DecodedValue } from "./value_messages.ts";
 
+/** Decoding takes some milliseconds; later nobody believes in it. */
+const DECODE_TIMEOUT_MS = 10_000;
 /** Questions to one store at a time; further ones wait, within their deadlines. */
 const MAX_READS = 16;
 /** A key whose value was poison is not asked for so long. */
@@ -70,12 +72,14 @@ export class StoreTier {
     if (ticket === undefined) return void observe("resting");
     let storedBytes = 0;
     try {
-      const decoded = await withinDeadline(async (inner) => {
-        const value = await this.#read(span, inner);
-        if (value === undefined) return undefined;
-        storedBytes = value.length;
-        return await this.#options.coder.decode(value, span) ?? "poison";
-      }, { timeoutMs: this.#options.timeoutMs, signal });
+      const { timeoutMs, coder } = this.#options;
+      const value = await withinDeadline((inner) => this.#read(span, inner), { timeoutMs, signal });
+      storedBytes = value?.length ?? 0;
+      // That this machine is busy is not the store's fault.
+      const decoded = value === undefined ? undefined : await withinDeadline(
+        async () => await coder.decode(value, span) ?? "poison",
+        { timeoutMs: DECODE_TIMEOUT_MS, signal },
+      );
       if (decoded === "poison") {
         return void observe("poison", storedBytes, this.#poison(span, ticket, "its bytes are not those of its name"));
       }

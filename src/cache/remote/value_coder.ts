@@ -3,11 +3,12 @@ import type { DecodedValue, DecodeRequest, EncodeRequest, ValueAnswer } from "./
 
 /**
  * Turns spans into stored values and back in a Worker: node:zlib, streams included, holds up the event loop of Deno
- * for the tens of milliseconds that a span takes. The Worker starts with the first call.
+ * for the tens of milliseconds that a span takes. The Worker starts at once, so that it is there for the first
+ * value.
  */
 export class ValueCoder {
-  #worker: Worker | undefined;
   #waiting = new Map<number, { resolve: (answer: ValueAnswer) => void; reject: (error: Error) => void }>();
+  #worker: Worker | undefined = this.#start();
   #lastId = 0;
   #isClosed = false;
 

@@ -43,7 +43,7 @@ followed inside the image.`,
         }
       }
     } finally {
-      close();
+      await close();
     }
   },
 });

@@ -121,6 +121,6 @@ async function serveMount(found: FoundArchive, options: MountChoices, context: C
     log.info("unmounted", { mountpoint: mounted.mountpoint, ...content.counters });
   } finally {
     ending.abort(new DOMException("the mount has ended", "AbortError"));
-    close();
+    await close();
   }
 }

@@ -52,7 +52,7 @@ warm succeeds, what was asked for is in the cache, and a mount with --offline ca
       io.out(`${file}: ${summary(content, plan)}; ${formatDuration(performance.now() - started)}\n`);
     } finally {
       progress.end();
-      close();
+      await close();
     }
   },
 });

@@ -7,6 +7,11 @@ const NEEDS = ["redis-server", "redis-cli"] as const;
 const PASSWORD = "p@ss/word";
 
 interface RedisSetup {
+  /** Instead of `redis:`. */
+  readonly scheme?: string;
+  /** Options that say where to listen. */
+  readonly listen?: (port: number) => string[];
+  readonly env?: Record<string, string>;
   /** Before the host in the URL. */
   readonly login: string;
   readonly database: number;
@@ -14,18 +19,20 @@ interface RedisSetup {
   readonly cliArgs: readonly string[];
 }
 
-async function start(bench: Workbench, { login, database, args, cliArgs }: RedisSetup): Promise<StoreServer> {
+async function start(bench: Workbench, setup: RedisSetup): Promise<StoreServer> {
+  const { login, database, args, cliArgs, scheme = "redis:", listen = (port) => ["--port", `${port}`], env = {} } =
+    setup;
   const folder = bench.directory("redis");
   const process = new ServerProcess({
     program: "redis-server",
-    args: (port) => ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder, ...args],
+    args: (port) => [...listen(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder, ...args],
   });
   bench.defer(() => process.kill());
   await process.start();
   const cli = ["redis-cli", "--no-auth-warning", "-p", `${process.port}`, "-n", `${database}`, ...cliArgs];
   return {
-    url: `redis://${login}127.0.0.1:${process.port}${database === 0 ? "" : `/${database}`}`,
-    env: {},
+    url: `${scheme}//${login}127.0.0.1:${process.port}${database === 0 ? "" : `/${database}`}`,
+    env,
     process,
     async plant(key, value) {
       await mustRun([...cli, "-x", "SET", key], { stdin: value });
@@ -63,4 +70,26 @@ export const redisServerWithPassword: StoreServerKind = {
       args: ["--requirepass", PASSWORD],
       cliArgs: ["-a", PASSWORD],
     }),
+};
+
+/** With TLS, and a certificate that only those trust who have the environment's DENO_CERT. */
+export const redisServerWithTls: StoreServerKind = {
+  name: "redis with TLS",
+  needs: [...NEEDS, "openssl"],
+  async start(bench) {
+    const [key, certificate] = [bench.path("key.pem"), bench.path("certificate.pem")];
+    const subject = ["-subj", "/CN=tests", "-addext", "subjectAltName=IP:127.0.0.1"];
+    const files = ["-nodes", "-keyout", key, "-out", certificate, "-addext", "basicConstraints=critical,CA:FALSE"];
+    const kind = ["-x509", "-days", "2", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    await mustRun(["openssl", "req", ...kind, ...subject, ...files]);
+    return start(bench, {
+      scheme: "rediss:",
+      listen: (port) => ["--port", "0", "--tls-port", `${port}`],
+      login: "",
+      database: 0,
+      args: ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"],
+      cliArgs: ["--tls", "--cacert", certificate],
+      env: { DENO_CERT: certificate },
+    });
+  },
 };

@@ -7,7 +7,7 @@ import type { Workbench } from "../../e2e/workbench.ts";
 import type { StoreServer } from "./store_server.ts";
 
 /** Nothing but a stopped server makes a wait so long. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 /** A span and its name. */
 export interface Span {

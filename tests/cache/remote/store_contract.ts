@@ -10,7 +10,7 @@ const OTHER_KEY = "f".repeat(64);
 /** More than a server or a client takes at one go. */
 const LARGE_BYTES = 3 * 1024 * 1024;
 /** Nothing that is not stopped takes so long. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 /** Bytes of all values, and not the same again. */
 function noise(sizeBytes: number): Uint8Array<ArrayBuffer> {
