@@ -2,7 +2,7 @@
  * What opening an archive costs: `deno bench -A bench/open_archive_bench.ts`. The tree is made up: 100,000 nodes, 9,000
  * of them directories, with names and sizes like those of a distribution's files.
  */
-import { contents, directory, file, join, layer, symlink } from "../tests/archive/model_builder.ts";
+import { childrenOf, contents, directory, file, join, layer, symlink } from "../tests/archive/model_builder.ts";
 import { encodeArchive, openArchive, type TreeNode } from "../src/archive/mod.ts";
 import { memoryRangeSource } from "../tests/memory_range_source.ts";
 
@@ -19,11 +19,11 @@ function wideTree(nodes: number): TreeNode {
     if (made % 11 === 0) {
       const folder = directory();
       folders.push(folder);
-      parent.children!.set(name, folder);
-    } else if (made % 17 === 0) parent.children!.set(name, symlink(`../${name}.1`));
+      childrenOf(parent).set(name, folder);
+    } else if (made % 17 === 0) childrenOf(parent).set(name, symlink(`../${name}.1`));
     else {
       const plainOffset = (made * 512) % (LAYER_BYTES - 40_000);
-      parent.children!.set(name, file(1 + (made * 31) % 40_000, { layer: 0, plainOffset }));
+      childrenOf(parent).set(name, file(1 + (made * 31) % 40_000, { layer: 0, plainOffset }));
     }
   }
   return root;

@@ -34,100 +34,129 @@ export interface TreeSections {
  * there is no cycle). O(nodes × log children).
  */
 export function encodeTree(root: TreeNode): TreeSections {
-  const { nodes, parents, links, dirents } = numberNodes(root);
-  const inodes = columnSection(nodes.length - 1, INODE_COLUMNS.map(() => nodes.length));
-  const columns = Object.fromEntries(INODE_COLUMNS.map((name, i) => [name, inodes.columns[i]!])) as Record<
-    InodeColumn,
-    Uint32Array
-  >;
-  const targets = new Appender();
-  const extents: Extent[] = [];
-  const xattrs = new XattrSets();
-  for (let inode = 1; inode < nodes.length; inode++) {
-    const node = nodes[inode]!;
-    const set = (column: InodeColumn, value: number) => columns[column][inode] = value;
-    set("mode", node.mode);
-    set("uid", node.uid);
-    set("gid", node.gid);
-    set("mtimeLow", lowU32(node.mtimeSeconds));
-    set("mtimeHigh", highU32(node.mtimeSeconds));
-    set("mtimeNanoseconds", node.mtimeNanoseconds);
-    set("parent", parents[inode]!);
-    set("nlink", links[inode]!);
-    set("xattrs", xattrs.add(node.xattrs));
-    set("sizeLow", lowU32(node.sizeBytes));
-    set("sizeHigh", highU32(node.sizeBytes));
+  const encoder = new TreeEncoder(countDirents(root));
+  encoder.encode(root);
+  return encoder.sections();
+}
+
+/** Numbers nodes and writes them down as they are numbered; only directories are remembered until their turn. */
+class TreeEncoder {
+  /** One place for each inode there can be: entry 0 is never read, 1 is the root. */
+  #places: number;
+  #inodeSection: Uint8Array;
+  #columns: Record<InodeColumn, Uint32Array>;
+  #direntSection: Uint8Array;
+  #nameStarts: Uint32Array;
+  #direntInodes: Uint32Array;
+  #names = new Appender();
+  #targets = new Appender();
+  #extents: Extent[] = [];
+  #xattrs = new XattrSets();
+  /** Inodes of nodes that may have several names. */
+  #numbers = new Map<TreeNode, number>();
+  #directories: { inode: number; node: TreeNode }[] = [];
+  #inodes = 0;
+
+  constructor(direntCount: number) {
+    this.#places = direntCount + 2;
+    const inodes = columnSection(this.#places - 1, INODE_COLUMNS.map(() => this.#places));
+    this.#inodeSection = inodes.section;
+    this.#columns = Object.fromEntries(INODE_COLUMNS.map((name, i) => [name, inodes.columns[i]!])) as Record<
+      InodeColumn,
+      Uint32Array
+    >;
+    const dirents = columnSection(direntCount, [direntCount + 1, direntCount]);
+    this.#direntSection = dirents.section;
+    [this.#nameStarts, this.#direntInodes] = dirents.columns as [Uint32Array, Uint32Array];
+  }
+
+  encode(root: TreeNode): void {
+    this.#columns.parent[this.#add(root, 1)] = 1;
+    let dirent = 0;
+    // The list grows on the way.
+    for (const { inode: parent, node } of this.#directories) {
+      const children = node.children!;
+      this.#columns.placeLow[parent] = dirent;
+      this.#columns.placeHigh[parent] = children.size;
+      for (const name of [...children.keys()].sort(compareByteStrings)) {
+        const child = children.get(name)!;
+        const known = child.hasOneName === true ? undefined : this.#numbers.get(child);
+        assert(known === undefined || child.children === undefined, "a directory has two names");
+        const inode = known ?? this.#add(child, parent);
+        this.#columns.nlink[child.children === undefined ? inode : parent]!++;
+        this.#names.add(name);
+        this.#direntInodes[dirent++] = inode;
+        this.#nameStarts[dirent] = this.#names.length;
+      }
+    }
+  }
+
+  /** Writes down a node under the next number, which it returns. */
+  #add(node: TreeNode, parent: number): number {
+    const inode = ++this.#inodes;
+    if (node.hasOneName !== true) this.#numbers.set(node, inode);
+    if (node.children !== undefined) this.#directories.push({ inode, node });
+    const columns = this.#columns;
+    columns.mode[inode] = node.mode;
+    columns.uid[inode] = node.uid;
+    columns.gid[inode] = node.gid;
+    columns.mtimeLow[inode] = lowU32(node.mtimeSeconds);
+    columns.mtimeHigh[inode] = highU32(node.mtimeSeconds);
+    columns.mtimeNanoseconds[inode] = node.mtimeNanoseconds;
+    columns.parent[inode] = parent;
+    columns.nlink[inode] = node.children === undefined ? 0 : 2;
+    columns.xattrs[inode] = this.#xattrs.add(node.xattrs);
+    columns.sizeLow[inode] = lowU32(node.sizeBytes);
+    columns.sizeHigh[inode] = highU32(node.sizeBytes);
+    this.#addPlace(node, inode);
+    return inode;
+  }
+
+  /** What place, size and layer mean depends on the type; those of a directory are known when it has its turn. */
+  #addPlace(node: TreeNode, inode: number): void {
+    const columns = this.#columns;
     const type = node.mode & S_IFMT;
-    if (type === S_IFDIR) {
-      set("placeLow", dirents.first[inode]!);
-      set("placeHigh", node.children!.size);
-    } else if (type === S_IFCHR || type === S_IFBLK) {
-      set("placeLow", node.deviceMajor);
-      set("placeHigh", node.deviceMinor);
+    if (type === S_IFDIR) return;
+    if (type === S_IFCHR || type === S_IFBLK) {
+      columns.placeLow[inode] = node.deviceMajor;
+      columns.placeHigh[inode] = node.deviceMinor;
     } else if (node.target !== "") {
-      set("placeLow", targets.add(node.target));
-      set("sizeLow", node.target.length);
+      columns.placeLow[inode] = this.#targets.add(node.target);
+      columns.sizeLow[inode] = node.target.length;
     } else if (node.data === undefined) {
       assert(node.sizeBytes === 0, "a file has a size and no data");
     } else if ("plainOffset" in node.data) {
-      set("placeLow", lowU32(node.data.plainOffset));
-      set("placeHigh", highU32(node.data.plainOffset));
-      set("layer", node.data.layer);
+      columns.placeLow[inode] = lowU32(node.data.plainOffset);
+      columns.placeHigh[inode] = highU32(node.data.plainOffset);
+      columns.layer[inode] = node.data.layer;
     } else {
-      set("placeLow", extents.length);
-      set("placeHigh", node.data.length);
-      set("layer", SPARSE_LAYER);
-      for (const extent of node.data) extents.push(extent); // not by spreading: there can be 100,000 of them
+      columns.placeLow[inode] = this.#extents.length;
+      columns.placeHigh[inode] = node.data.length;
+      columns.layer[inode] = SPARSE_LAYER;
+      for (const extent of node.data) this.#extents.push(extent); // not by spreading: there can be 100,000 of them
     }
   }
-  return {
-    inodes: inodes.section,
-    dirents: dirents.section,
-    names: dirents.names.bytes(),
-    targets: targets.bytes(),
-    extents: encodeExtents(extents),
-    xattrs: xattrs.bytes(),
-  };
+
+  sections(): TreeSections {
+    return {
+      inodes: this.#inodes + 1 === this.#places ? this.#inodeSection : this.#withoutSpares(),
+      dirents: this.#direntSection,
+      names: this.#names.bytes(),
+      targets: this.#targets.bytes(),
+      extents: encodeExtents(this.#extents),
+      xattrs: this.#xattrs.bytes(),
+    };
+  }
+
+  /** The inodes section of a tree with hard links: fewer inodes than names. */
+  #withoutSpares(): Uint8Array {
+    const places = this.#inodes + 1;
+    const { section, columns } = columnSection(this.#inodes, INODE_COLUMNS.map(() => places));
+    INODE_COLUMNS.forEach((name, i) => columns[i]!.set(this.#columns[name].subarray(0, places)));
+    return section;
+  }
 }
 
-function numberNodes(root: TreeNode) {
-  const direntCount = countDirents(root);
-  const { section, columns } = columnSection(direntCount, [direntCount + 1, direntCount]);
-  const [nameStarts, inodes] = columns as [Uint32Array, Uint32Array];
-  const nodes: TreeNode[] = [root, root]; // entry 0 is never read; inode 1 is the root
-  // One place for each inode there can be.
-  const parents = new Uint32Array(direntCount + 2);
-  const links = new Uint32Array(direntCount + 2);
-  const first = new Uint32Array(direntCount + 2);
-  parents[1] = 1;
-  links[1] = 2;
-  const numbers = new Map<TreeNode, number>([[root, 1]]);
-  const names = new Appender();
-  let dirent = 0;
-  for (let directory = 1; directory < nodes.length; directory++) {
-    const children = nodes[directory]!.children;
-    if (children === undefined) continue;
-    first[directory] = dirent;
-    for (const name of [...children.keys()].sort(compareByteStrings)) {
-      const child = children.get(name)!;
-      let inode = numbers.get(child);
-      if (inode === undefined) {
-        inode = nodes.push(child) - 1;
-        numbers.set(child, inode);
-        parents[inode] = directory;
-        links[inode] = child.children === undefined ? 0 : 2;
-      } else {
-        assert(child.children === undefined, "a directory has two names");
-      }
-      if (child.children === undefined) links[inode]!++;
-      else links[directory]!++;
-      names.add(name);
-      inodes[dirent++] = inode;
-      nameStarts[dirent] = names.length;
-    }
-  }
-  return { nodes, parents, links, dirents: { first, names, section } };
-}
 /** Order of names in a directory: byte by byte, as unsigned numbers. */
 export function compareByteStrings(a: ByteString, b: ByteString): number {
   return a < b ? -1 : a > b ? 1 : 0;
@@ -139,7 +168,10 @@ function countDirents(root: TreeNode): number {
   const directories = [root];
   for (let directory = directories.pop(); directory !== undefined; directory = directories.pop()) {
     count += directory.children!.size;
-    for (const child of directory.children!.values()) if (child.children !== undefined) directories.push(child);
+    for (const name of directory.children!.keys()) {
+      const child = directory.children!.get(name)!;
+      if (child.children !== undefined) directories.push(child);
+    }
   }
   return count;
 }

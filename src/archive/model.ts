@@ -17,6 +17,16 @@ export interface Extent extends DataPlace {
   readonly lengthBytes: number;
 }
 
+/** What a directory holds, by name. A Map is one. */
+export interface NodeChildren {
+  /** How many. */
+  readonly size: number;
+  /** Their names, in any order. */
+  keys(): Iterable<ByteString>;
+  /** The node of a name: the same for all names of hard links. */
+  get(name: ByteString): TreeNode | undefined;
+}
+
 /** A node of the merged tree. Two directory entries may hold the same node: they are hard links. */
 export interface TreeNode {
   /** Type bits and 07777. */
@@ -42,7 +52,9 @@ export interface TreeNode {
   /** Extended attributes by full name; undefined or empty where there are none. */
   xattrs: ReadonlyMap<ByteString, Uint8Array> | undefined;
   /** Of directories: children by name; undefined for anything else. */
-  children: Map<ByteString, TreeNode> | undefined;
+  children: NodeChildren | undefined;
+  /** True where no other directory entry leads here: the node may be made anew each time it is asked for. */
+  hasOneName?: boolean;
 }
 
 /** A checkpoint as an archive keeps it: the window is packed. */

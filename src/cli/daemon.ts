@@ -29,7 +29,10 @@ export async function startDaemon(
   if (options.content.cacheReserve !== undefined) args.push("--cache-reserve", String(options.content.cacheReserve));
   if (logging.logJson) args.push("--log-json");
   if (options.mounting.allowOther) args.push("--allow-other");
-  args.push("--prefetch", options.mounting.prefetch);
+  const { prefetch, record, recordForMs } = options.mounting;
+  args.push("--prefetch", prefetch);
+  if (record !== undefined) args.push("--record", resolve(record));
+  if (recordForMs !== undefined) args.push("--record-for", `${recordForMs}ms`);
   if (options.content.noCheckpoints) args.push("--no-checkpoints");
   args.push("--inflate", options.content.inflate, "--deadline", `${options.content.deadlineMs}ms`);
   if (source !== undefined) args.push("--source", absoluteSource(source));

@@ -1,7 +1,7 @@
 import { ClipError, type Logger } from "../base/mod.ts";
 import { type Archive, openArchive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
-import { Content } from "../content/mod.ts";
+import { Content, type ContentObserver } from "../content/mod.ts";
 import { type BlobStore, FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
 import type { CommandContext, Io } from "./io.ts";
 import { type CacheChoices, openCache } from "./open_cache.ts";
@@ -35,7 +35,7 @@ export interface OpenContent {
 export function openContent(
   archive: Archive,
   choices: ContentChoices,
-  { io, log }: { io: Io; log: Logger },
+  { io, log, observer }: { io: Io; log: Logger; observer?: ContentObserver | undefined },
 ): OpenContent {
   const reference = parseImageReference(choices.source ?? archive.image.source);
   // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
@@ -55,6 +55,7 @@ export function openContent(
     cache: openCache(choices, { io, log }),
     useCheckpoints: !choices.noCheckpoints,
     inflate: choices.inflate,
+    observer,
     deadlineMs: choices.deadlineMs,
     offline: choices.offline,
     remote,

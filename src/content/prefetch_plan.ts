@@ -15,7 +15,7 @@ import { SpanMarks } from "./span_marks.ts";
 
 /** Compressed bytes of the first batch, and of the largest. */
 const FIRST_BATCH_BYTES = MIB;
-const LARGEST_BATCH_BYTES = 16 * MIB;
+const LARGEST_BATCH_BYTES = 4 * MIB;
 /** Compressed bytes between two spans that are fetched along: what takes half of 20 ms at 100 Mbit/s. */
 const MAX_HOLE_BYTES = 128 * KIB;
 

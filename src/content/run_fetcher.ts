@@ -270,7 +270,8 @@ export class RunFetcher {
         task.demand = flight.demand;
       },
       onEarly: (span, bytes) => {
-        flight.answer(span, had(bytes));
+        // A prefetch is over when the cache has the span, not before.
+        if (flight.demand === "read") flight.answer(span, had(bytes));
         options.remote?.offer(layers.spanDigest(span), bytes);
       },
       onSpan: (span, bytes, problem) => {

@@ -17,6 +17,7 @@ import {
   S_IFREG,
   type TreeNode,
 } from "../archive/mod.ts";
+import { FileTable, MergedDirectory, type MergedNode } from "./merged_directory.ts";
 import type { EntryKind, TarEntry } from "../tar/mod.ts";
 
 /** Prefix of the name of a whiteout. Source: image-spec layer.md. */
@@ -47,18 +48,19 @@ export type MergeWarning = (message: string) => void;
  * @throws {CorruptError} naming layer and entry for one that leads outside the root or cannot be placed.
  */
 export function mergeLayers(layers: readonly Iterable<TarEntry>[], onWarning: MergeWarning): TreeNode {
-  const root = impliedDirectory();
-  layers.forEach((entries, layer) => new LayerApplication(root, layer, onWarning).apply(entries));
+  const files = new FileTable();
+  const root = impliedDirectory(files);
+  layers.forEach((entries, layer) => new LayerApplication({ root, files, layer, onWarning }).apply(entries));
   return root;
 }
 
 /** A directory that no layer has an entry for. */
-function impliedDirectory(): TreeNode {
-  return newNode(new Map());
+function impliedDirectory(files: FileTable): MergedNode {
+  return newNode(new MergedDirectory(files));
 }
 
 /** A node of which nothing is known but whether it is a directory. */
-function newNode(children: TreeNode["children"]): TreeNode {
+function newNode(children: MergedDirectory | undefined): MergedNode {
   return {
     mode: S_IFDIR | 0o755,
     uid: 0,
@@ -75,17 +77,27 @@ function newNode(children: TreeNode["children"]): TreeNode {
   };
 }
 
+/** What a layer is applied to, and who is told of oddities. */
+interface LayerPlace {
+  readonly root: MergedNode;
+  readonly files: FileTable;
+  readonly layer: number;
+  readonly onWarning: MergeWarning;
+}
+
 class LayerApplication {
-  #root: TreeNode;
+  #root: MergedNode;
+  #files: FileTable;
   #layer: number;
   #onWarning: MergeWarning;
   #warnings = 0;
   /** The folder of an entry before, as written, and the directory that it is: neighbours mostly share them. */
   #lastFolder: ByteString = "";
-  #lastParent: TreeNode | undefined;
+  #lastParent: MergedNode | undefined;
 
-  constructor(root: TreeNode, layer: number, onWarning: MergeWarning) {
+  constructor({ root, files, layer, onWarning }: LayerPlace) {
     this.#root = root;
+    this.#files = files;
     this.#layer = layer;
     this.#onWarning = onWarning;
   }
@@ -133,7 +145,7 @@ class LayerApplication {
   /** Never follows a symlink: a path that is one in the lower layers has nothing below it to hide. */
   #applyWhiteout(components: readonly ByteString[], entry: TarEntry): void {
     const name = components.at(-1)!;
-    let parent: TreeNode | undefined = this.#root;
+    let parent: MergedNode | undefined = this.#root;
     for (const part of components.slice(0, -1)) parent = parent?.children?.get(part);
     if (name === OPAQUE_WHITEOUT) parent?.children?.clear();
     else if (name.startsWith(".wh..wh.")) return; // AUFS's own book-keeping, in images of old
@@ -142,17 +154,18 @@ class LayerApplication {
     } else parent?.children?.delete(name.slice(WHITEOUT.length));
   }
 
-  #place(entry: TarEntry, parent: TreeNode, name: ByteString): void {
+  #place(entry: TarEntry, parent: MergedNode, name: ByteString): void {
     if (entry.kind === "hardlink") return this.#applyHardLink(entry, parent, name);
     this.#warnOfOverlayMarks(entry);
     const existing = parent.children!.get(name);
     if (entry.kind === "directory" && existing?.children !== undefined) return describe(existing, entry);
-    parent.children!.set(ownString(name), this.#newNode(entry));
+    const added = FileTable.takes(entry) ? this.#files.add(entry, this.#layer) : this.#newNode(entry);
+    parent.children!.set(ownString(name), added);
     if (existing !== undefined) this.#lastParent = undefined; // it may lie on the way to it
   }
 
-  #newNode(entry: TarEntry): TreeNode {
-    const node = newNode(entry.kind === "directory" ? new Map() : undefined);
+  #newNode(entry: TarEntry): MergedNode {
+    const node = newNode(entry.kind === "directory" ? new MergedDirectory(this.#files) : undefined);
     describe(node, entry);
     if (entry.kind === "symlink") {
       if (entry.linkName === "" || entry.linkName.length > MAX_TARGET_BYTES) {
@@ -174,10 +187,10 @@ class LayerApplication {
     return node;
   }
 
-  #applyHardLink(entry: TarEntry, parent: TreeNode, name: ByteString): void {
+  #applyHardLink(entry: TarEntry, parent: MergedNode, name: ByteString): void {
     const components = this.#components(entry.linkName, entry, "hard link target");
     const folder = this.#walk(entry, components.slice(0, -1), false);
-    const target = folder?.children?.get(components.at(-1) ?? "");
+    const target = folder?.children?.share(components.at(-1) ?? "");
     if (target === undefined) {
       const actual = displayByteString(entry.linkName);
       this.#bad(entry, "hard link target", actual, "a file in this layer before the link, or in a lower one");
@@ -188,9 +201,9 @@ class LayerApplication {
   }
 
   /** The directory at `components`, symlinks followed inside the root; missing ones are made if `create`. */
-  #walk(entry: TarEntry, components: readonly ByteString[], create: boolean): TreeNode | undefined {
+  #walk(entry: TarEntry, components: readonly ByteString[], create: boolean): MergedNode | undefined {
     const todo = [...components].reverse();
-    const way: TreeNode[] = [this.#root];
+    const way: MergedNode[] = [this.#root];
     for (let followed = 0; todo.length > 0;) {
       const name = todo.pop()!;
       if (name === "" || name === ".") continue;
@@ -202,7 +215,7 @@ class LayerApplication {
       let child = here.children!.get(name);
       if (child === undefined) {
         if (!create) return undefined;
-        here.children!.set(name, child = impliedDirectory());
+        here.children!.set(name, child = impliedDirectory(this.#files));
       }
       if (child.children !== undefined) way.push(child);
       else if ((child.mode & 0o170000) === S_IFLNK) {

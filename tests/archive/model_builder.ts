@@ -47,6 +47,11 @@ export function directory(
   return { ...PLAIN_NODE, mode: S_IFDIR | 0o755, children: new Map(Object.entries(children)), ...fields };
 }
 
+/** The children of a directory made by `directory`. */
+export function childrenOf(node: TreeNode): Map<ByteString, TreeNode> {
+  return node.children as Map<ByteString, TreeNode>;
+}
+
 /** A file of `sizeBytes`, its data at `data`; empty by default. */
 export function file(
   sizeBytes = 0,
@@ -264,10 +269,10 @@ export const anyTree: fc.Arbitrary<TreeNode> = fc.record({
   const nodes = leaves.map(([node, of]) => ({ ...node, ...of }));
   const made = folders.map(([of, bits]) => directory({}, { ...of, mode: S_IFDIR | bits }));
   // Each folder but the first lies in one before it; the names of files and folders may not collide.
-  made.slice(1).forEach((folder, index) => made[index >> 1]!.children!.set(`folder ${index}`, folder));
+  made.slice(1).forEach((folder, index) => childrenOf(made[index >> 1]!).set(`folder ${index}`, folder));
   for (const [where, name, which] of entries) {
-    const { children } = made[where % made.length]!;
-    if (!children!.has(name)) children!.set(name, nodes[which % nodes.length]!);
+    const children = childrenOf(made[where % made.length]!);
+    if (!children.has(name)) children.set(name, nodes[which % nodes.length]!);
   }
   return made[0]!;
 });

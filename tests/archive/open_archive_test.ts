@@ -20,6 +20,7 @@ import { memoryRangeSource } from "../memory_range_source.ts";
 import {
   anyTree,
   archiveBytes,
+  childrenOf,
   contents,
   directory,
   file,
@@ -58,7 +59,9 @@ function expectTree(tree: Tree, root: TreeNode): void {
   assert.equal(tree.inodeCount, inodes.size);
   assert.equal(tree.direntCount, entries);
   for (const [node, inode] of inodes) {
-    const folders = [...node.children?.values() ?? []].filter((child) => child.children !== undefined).length;
+    const folders = (node.children === undefined ? [] : [...childrenOf(node).values()]).filter((child) =>
+      child.children !== undefined
+    ).length;
     assert.equal(tree.columns.nlink[inode], node.children === undefined ? names.get(node) : 2 + folders);
     const path = tree.path(inode);
     assert.equal(tree.find(path, { followLast: false }), inode, displayByteString(path));

@@ -3,7 +3,8 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
 import { choice, string } from "@optique/core/valueparser";
-import { ClipError, messageOf } from "../../base/mod.ts";
+import { ClipError, messageOf, UsageError } from "../../base/mod.ts";
+import type { Archive } from "../../archive/mod.ts";
 import { mountArchive } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
@@ -13,7 +14,8 @@ import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
 import { type ContentChoices, openContent } from "../open_content.ts";
 import { findArchive, type FoundArchive } from "../find_archive.ts";
 import { prefetch, PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
-import { contentOptions, registryOptions, requiredArgument } from "../options.ts";
+import { type Recording, startRecording } from "../recording.ts";
+import { contentOptions, duration, registryOptions, requiredArgument } from "../options.ts";
 
 /** `clip mount` */
 export const mount = defineCommand({
@@ -27,6 +29,7 @@ server was killed is replaced.`,
   examples: [
     "clip mount ubuntu.clip /mnt",
     "clip mount ubuntu:24.04 /mnt",
+    "clip mount --record start.profile --record-for 30s ubuntu.clip /mnt",
     "clip mount --daemon ubuntu.clip /mnt && ls /mnt && clip unmount /mnt",
   ],
   parser: object({
@@ -48,6 +51,12 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
         }),
         "profile" as const,
       ),
+      record: optional(option("--record", string({ metavar: "PROFILE" }), {
+        description: message`Write to this file what is read, and in which order, for clip profile add.`,
+      })),
+      recordForMs: optional(option("--record-for", duration(), {
+        description: message`Record so long; default until the mount ends.`,
+      })),
       detach: withDefault(flag("--detached-child", { hidden: true }), false),
       shownAs: optional(option("--shown-as", string({ metavar: "NAME" }), { hidden: true })),
     }),
@@ -57,6 +66,8 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
     registry: registryOptions,
   }),
   async run(options, context) {
+    const { record, recordForMs } = options.mounting;
+    if (recordForMs !== undefined && record === undefined) throw new UsageError("--record-for goes with --record");
     if (options.mounting.detach) (await import("../../fuse/mod.ts")).libc().setsid();
     const found = await find(options, context);
     if (options.mounting.daemon) await startDaemon(options, found, context);
@@ -71,6 +82,8 @@ export interface MountChoices {
   readonly mounting: {
     readonly allowOther: boolean;
     readonly prefetch: PrefetchMode;
+    readonly record: string | undefined;
+    readonly recordForMs: number | undefined;
     readonly detach: boolean;
     readonly shownAs: string | undefined;
   };
@@ -97,16 +110,30 @@ async function checkDirectory(directory: string): Promise<void> {
 }
 
 async function serveMount(found: FoundArchive, options: MountChoices, context: CommandContext): Promise<void> {
-  const { io, log, writeLog, logging } = context;
-  const { source } = found;
+  const { log } = context;
+  const { record, recordForMs: durationMs } = options.mounting;
   const archive = await found.open();
-  const { content, close } = openContent(archive, { ...options.content, source, ...options.registry }, { io, log });
+  if (record === undefined) return await serve(archive, found.source, options, context);
+  const recording = await startRecording(archive, record, { durationMs, log });
+  try {
+    await serve(archive, found.source, options, context, recording);
+  } finally {
+    await recording.end();
+  }
+}
+
+async function serve(
+  archive: Archive,
+  source: string | undefined,
+  options: MountChoices,
+  { io, log, writeLog, logging }: CommandContext,
+  recording?: Recording,
+): Promise<void> {
+  const choices = { ...options.content, source, ...options.registry };
+  const { content, close } = openContent(archive, choices, { io, log, observer: recording?.observer });
+  if (recording !== undefined) content.watchTouches();
   const ending = new AbortController();
   try {
-    // Begun before the mount answers: its first request is under way when the first reader comes.
-    const mode = options.content.offline ? "none" : options.mounting.prefetch;
-    const prefetched = prefetch(content, { mode, signal: ending.signal, log });
-    prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
     const mounted = await mountArchive(content, options.directory, {
       ...(options.mounting.allowOther ? { allowOther: true } : {}),
       log,
@@ -114,6 +141,10 @@ async function serveMount(found: FoundArchive, options: MountChoices, context: C
       writeLog,
     });
     io.out(`mounted ${options.mounting.shownAs ?? options.file} on ${mounted.mountpoint}\n`);
+    // Not before: both want the processor, and readers are to find the mount.
+    const mode = options.content.offline ? "none" : options.mounting.prefetch;
+    const prefetched = prefetch(content, { mode, signal: ending.signal, log });
+    prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
     const onAbort = () => mounted.unmount().catch((error) => log.error(String(error)));
     if (io.signal.aborted) onAbort();
     io.signal.addEventListener("abort", onAbort, { once: true });

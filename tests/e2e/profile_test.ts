@@ -1,0 +1,85 @@
+/** A start that is recorded, and those after it; images that are warmed. */
+import assert from "node:assert/strict";
+import { compareTrees, listTree } from "./compare_trees.ts";
+import { mustRun } from "./programs.ts";
+import { publish, REGISTRY_NEEDS } from "./published.ts";
+import { IMAGE_NEEDS, testImage } from "./test_image.ts";
+import { type DaemonMount, e2eTest } from "./workbench.ts";
+
+const NEEDS = ["/dev/fuse", "root", ...REGISTRY_NEEDS, ...IMAGE_NEEDS];
+
+/** Something of some size starts in the image. */
+async function startProgram({ directory }: DaemonMount): Promise<void> {
+  const script = "import json, ssl, sqlite3; print(json.dumps(sqlite3.sqlite_version_info > (3,)))";
+  assert.equal(await mustRun(["chroot", directory, "/usr/bin/python3", "-c", script]), "true\n");
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const started = performance.now(); !condition();) {
+    assert.ok(performance.now() - started < 60_000, "it does not come to that");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+e2eTest("a recorded start: the next one finds all of it fetched, in fewer requests", NEEDS, async (bench) => {
+  const { reference } = await testImage();
+  const { proxy, reference: published } = await publish(bench, reference);
+  await bench.mustClip(["index", "--plain-http", published, "-o", "image.clip"]);
+  const mount = (name: string, ...args: string[]) =>
+    bench.mount(bench.path("image.clip"), name, ["--plain-http", "--cache-dir", bench.path(`cache-${name}`), ...args]);
+  const seen = () => {
+    const requests = proxy.seen.splice(0);
+    return { requests: requests.length, bytes: requests.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0) };
+  };
+
+  const recorded = await mount("recorded", "--record", "start.profile");
+  seen();
+  await startProgram(recorded);
+  const plain = seen();
+  // As service managers end it.
+  Deno.kill(recorded.pid, "SIGTERM");
+  await until(() => recorded.log().includes("recorded "));
+  assert.match(await bench.mustClip(["profile", "show", "start.profile"]), /^start\.profile: \d+ ranges of /);
+  assert.match(await bench.mustClip(["profile", "add", "image.clip", "start.profile"]), /^image\.clip: \d+ ranges of /);
+
+  const ahead = await mount("ahead");
+  await until(() => ahead.log().includes("prefetched the profile"));
+  const prefetched = seen();
+  await startProgram(ahead);
+  const left = seen();
+  // deno-lint-ignore no-console -- figures to be known
+  console.log(`requests and bytes: ${JSON.stringify({ plain, prefetched, left })}`);
+  assert.ok(prefetched.requests <= plain.requests / 2, "few large requests");
+  assert.ok(left.requests <= 1, "all that was recorded is there");
+  await bench.mustClip(["unmount", "ahead"]);
+
+  const none = await mount("none", "--prefetch", "none");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(seen().requests, 0);
+  await bench.mustClip(["unmount", none.directory]);
+});
+
+e2eTest("a killed server leaves the profile of what was read", ["/dev/fuse", "root", ...IMAGE_NEEDS], async (bench) => {
+  const { reference } = await testImage();
+  await bench.mustClip(["index", reference, "-o", "image.clip"]);
+  const mount = await bench.mount(bench.path("image.clip"), "mnt", ["--record", "start.profile"]);
+  await startProgram(mount);
+  const ranges = () => Deno.readTextFileSync(bench.path("start.profile")).split("[").length;
+  await until(() => ranges() > 5);
+  Deno.kill(mount.pid, "SIGKILL");
+  assert.match(await bench.mustClip(["profile", "add", "image.clip", "start.profile"]), /ranges of /);
+});
+
+e2eTest("a warm image is read whole without its registry", NEEDS, async (bench) => {
+  const image = await testImage();
+  const { proxy, reference } = await publish(bench, image.reference);
+  const args = ["--plain-http", "--progress", "none"];
+  assert.match(await bench.mustClip(["warm", ...args, reference, "/usr/bin"]), /spans of .* are in the cache; /);
+  const before = proxy.blobRequests.length;
+  assert.match(await bench.mustClip(["warm", ...args, reference]), /spans of .* are in the cache; /);
+  assert.ok(proxy.blobRequests.length > before);
+  await proxy.stop();
+  assert.match(await bench.mustClip(["warm", ...args, "--offline", reference]), / 0 B fetched in 0 requests/);
+  const mount = await bench.mount(reference, "mnt", ["--plain-http", "--offline"]);
+  assert.deepEqual(compareTrees(await listTree(mount.directory), await listTree(image.unpacked)), []);
+});
