@@ -1,6 +1,7 @@
 /** A start that is recorded, and those after it; images that are warmed. */
 import assert from "node:assert/strict";
 import { compareTrees, listTree } from "./compare_trees.ts";
+import { writeSmallImage } from "./oci_layout.ts";
 import { mustRun } from "./programs.ts";
 import { publish, REGISTRY_NEEDS } from "./published.ts";
 import { IMAGE_NEEDS, testImage } from "./test_image.ts";
@@ -59,15 +60,14 @@ e2eTest("a recorded start: the next one finds all of it fetched, in fewer reques
   await bench.mustClip(["unmount", none.directory]);
 });
 
-e2eTest("a killed server leaves the profile of what was read", ["/dev/fuse", "root", ...IMAGE_NEEDS], async (bench) => {
-  const { reference } = await testImage();
-  await bench.mustClip(["index", reference, "-o", "image.clip"]);
+e2eTest("a killed server leaves the profile of what was read", ["/dev/fuse", "root"], async (bench) => {
+  writeSmallImage(bench.path("layout"));
+  await bench.mustClip(["index", `oci:${bench.path("layout")}:latest`, "-o", "image.clip"]);
   const mount = await bench.mount(bench.path("image.clip"), "mnt", ["--record", "start.profile"]);
-  await startProgram(mount);
-  const ranges = () => Deno.readTextFileSync(bench.path("start.profile")).split("[").length;
-  await until(() => ranges() > 5);
+  await mustRun(["cat", `${mount.directory}/numbers`]);
+  await until(() => Deno.readTextFileSync(bench.path("start.profile")).includes("diffId"));
   Deno.kill(mount.pid, "SIGKILL");
-  assert.match(await bench.mustClip(["profile", "add", "image.clip", "start.profile"]), /ranges of /);
+  assert.match(await bench.mustClip(["profile", "add", "image.clip", "start.profile"]), / ranges? of /);
 });
 
 e2eTest("a warm image is read whole without its registry", NEEDS, async (bench) => {
