@@ -47,12 +47,21 @@ export interface PunchableLayer {
   punch(bytes: number): number;
 }
 
+/** Told of what is done to keep a cache within its limits, for metrics. Calls must neither throw nor take long. */
+export interface CacheRoomObserver {
+  /** Layers and spans were taken away, so many bytes. */
+  onEvicted?(bytes: number): void;
+  /** There was no room for so many bytes, and they are not kept. */
+  onRefused?(bytes: number): void;
+}
+
 /** Keeps a cache folder within its limits. */
 export class CacheRoom {
   #folder: string;
   #limits: CacheLimits;
   #lookEachBytes: number;
   #log: Logger;
+  #observer: CacheRoomObserver;
   #layers = new Set<PunchableLayer>();
   /** What may be written before the folder is looked at again. */
   #allowedBytes = 0;
@@ -60,11 +69,12 @@ export class CacheRoom {
   #toldAt = -Infinity;
 
   /** Looks at nothing yet. */
-  constructor(folder: string, limits: CacheLimits, log: Logger = SILENT) {
+  constructor(folder: string, limits: CacheLimits, log: Logger = SILENT, observer: CacheRoomObserver = {}) {
     this.#folder = folder;
     this.#limits = limits;
     this.#lookEachBytes = Math.min(LOOK_EACH_BYTES, limits.maxBytes / 16);
     this.#log = log;
+    this.#observer = observer;
   }
 
   /** Tells of a layer that is open now. */
@@ -79,6 +89,12 @@ export class CacheRoom {
 
   /** Whether `bytes` more may be written: looks at the folder now and then, and makes room. Never throws. */
   admit(bytes: number): boolean {
+    const isAdmitted = this.#admit(bytes);
+    if (!isAdmitted) this.#observer.onRefused?.(bytes);
+    return isAdmitted;
+  }
+
+  #admit(bytes: number): boolean {
     if (bytes <= this.#allowedBytes) {
       this.#allowedBytes -= bytes;
       return true;
@@ -133,6 +149,7 @@ export class CacheRoom {
     for (let round = 0; round < 2; round++) {
       for (const layer of this.#layers) if (freed < bytes) freed += layer.punch(bytes - freed);
     }
+    if (freed > 0) this.#observer.onEvicted?.(freed);
     this.#log.debug("made room in the cache", { folder: this.#folder, wantedBytes: bytes, freedBytes: freed });
     return freed;
   }

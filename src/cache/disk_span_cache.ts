@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { ClipError, type Logger, messageOf } from "../base/mod.ts";
-import { type CacheLimits, CacheRoom } from "./cache_room.ts";
+import { type CacheLimits, CacheRoom, type CacheRoomObserver } from "./cache_room.ts";
 import { DiskLayerCache } from "./disk_layer_cache.ts";
 import type { SpanCache } from "./layer_cache.ts";
 
@@ -10,6 +10,8 @@ export interface DiskSpanCacheOptions {
   readonly limits?: CacheLimits;
   /** Told of what is evicted, and when the cache is full. */
   readonly log?: Logger;
+  /** Told of the same, for metrics. */
+  readonly observer?: CacheRoomObserver | undefined;
 }
 
 /**
@@ -21,8 +23,8 @@ export interface DiskSpanCacheOptions {
  * Locks are those of LockableFile: a shared one on the whole of the data file says that the layer is in use, and whoever
  * takes files or bytes away needs an exclusive one first; one on byte N of a map is the claim of span N.
  */
-export function diskSpanCache(folder: string, { limits, log }: DiskSpanCacheOptions = {}): SpanCache {
-  const room = limits === undefined ? undefined : new CacheRoom(folder, limits, log);
+export function diskSpanCache(folder: string, { limits, log, observer }: DiskSpanCacheOptions = {}): SpanCache {
+  const room = limits === undefined ? undefined : new CacheRoom(folder, limits, log, observer);
   return {
     description: folder,
     openLayer(key, use) {

@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/unmount.ts")).unmount,
   },
   {
+    name: "stats",
+    summary: "Tell what live mounts have read, and from where.",
+    load: async () => (await import("./commands/stats.ts")).stats,
+  },
+  {
     name: "warm",
     summary: "Fetch an image's files into the cache, without mounting it.",
     load: async () => (await import("./commands/warm.ts")).warm,

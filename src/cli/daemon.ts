@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { ClipError } from "../base/mod.ts";
+import { formatListenAddress } from "../metrics/mod.ts";
 import { formatImageReference, parseImageReference } from "../oci/mod.ts";
 import type { MountChoices } from "./commands/mount.ts";
 import type { CommandContext } from "./io.ts";
@@ -33,6 +34,9 @@ export async function startDaemon(
   args.push("--prefetch", prefetch);
   if (record !== undefined) args.push("--record", resolve(record));
   if (recordForMs !== undefined) args.push("--record-for", `${recordForMs}ms`);
+  const { metrics, trace } = options.reports;
+  if (metrics !== undefined) args.push("--metrics", formatListenAddress(metrics));
+  if (trace !== undefined) args.push("--trace", resolve(trace));
   if (options.content.noCheckpoints) args.push("--no-checkpoints");
   args.push("--inflate", options.content.inflate, "--deadline", `${options.content.deadlineMs}ms`);
   if (source !== undefined) args.push("--source", absoluteSource(source));

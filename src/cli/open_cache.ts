@@ -1,6 +1,12 @@
 /** The disk cache as the command line describes it. */
 import { type Logger, parseSize, UsageError } from "../base/mod.ts";
-import { type CacheLimits, defaultLimits, diskSpanCache, type SpanCache } from "../cache/mod.ts";
+import {
+  type CacheLimits,
+  type CacheRoomObserver,
+  defaultLimits,
+  diskSpanCache,
+  type SpanCache,
+} from "../cache/mod.ts";
 import type { Io } from "./io.ts";
 
 /** The values of `cacheOptionFields`. */
@@ -11,9 +17,12 @@ export interface CacheChoices {
 }
 
 /** The cache that is asked for, within its limits. Touches nothing yet. @throws {UsageError} for what is no size. */
-export function openCache(choices: CacheChoices, { io, log }: { io: Pick<Io, "env">; log: Logger }): SpanCache {
+export function openCache(
+  choices: CacheChoices,
+  { io, log, observer }: { io: Pick<Io, "env">; log: Logger; observer?: CacheRoomObserver | undefined },
+): SpanCache {
   const folder = choices.cacheDir ?? defaultCacheDir(io);
-  return diskSpanCache(folder, { limits: cacheLimits(folder, choices, io), log });
+  return diskSpanCache(folder, { limits: cacheLimits(folder, choices, io), log, observer });
 }
 
 /** The limits of the cache in `folder`. @throws {UsageError} for what is no size. */

@@ -1,6 +1,7 @@
 import { ClipError, type Logger } from "../base/mod.ts";
 import { type Archive, openArchive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
+import type { CacheRoomObserver, RemoteCacheObserver } from "../cache/mod.ts";
 import { Content, type ContentObserver } from "../content/mod.ts";
 import { type BlobStore, FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
 import type { CommandContext, Io } from "./io.ts";
@@ -35,7 +36,12 @@ export interface OpenContent {
 export function openContent(
   archive: Archive,
   choices: ContentChoices,
-  { io, log, observer }: { io: Io; log: Logger; observer?: ContentObserver | undefined },
+  { io, log, observer, cacheObserver }: {
+    io: Io;
+    log: Logger;
+    observer?: ContentObserver | undefined;
+    cacheObserver?: (CacheRoomObserver & RemoteCacheObserver) | undefined;
+  },
 ): OpenContent {
   const reference = parseImageReference(choices.source ?? archive.image.source);
   // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
@@ -45,14 +51,14 @@ export function openContent(
     blobs.catch(() => blobs = undefined);
     return blobs;
   };
-  const remote = openRemoteCaches(choices, { io, log });
+  const remote = openRemoteCaches(choices, { io, log, observer: cacheObserver });
   const content = new Content({
     archive,
     blob: async (layer) => {
       const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
       return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
     },
-    cache: openCache(choices, { io, log }),
+    cache: openCache(choices, { io, log, observer: cacheObserver }),
     useCheckpoints: !choices.noCheckpoints,
     inflate: choices.inflate,
     observer,

@@ -44,7 +44,7 @@ export function asVariable(urls: readonly string[]): string {
 /** The remote cache that is asked for; undefined where none is. @throws {UsageError} as {@linkcode remoteCacheUrls}. */
 export function openRemoteCaches(
   choices: RemoteCacheChoices,
-  { io, log, observer }: { io: Pick<Io, "env">; log: Logger; observer?: RemoteCacheObserver },
+  { io, log, observer }: { io: Pick<Io, "env">; log: Logger; observer?: RemoteCacheObserver | undefined },
 ): RemoteCache | undefined {
   const urls = remoteCacheUrls(choices, io);
   if (urls.length === 0) return undefined;

@@ -4,7 +4,7 @@ import type { LayerCache } from "../cache/mod.ts";
 import type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./content_options.ts";
 import { type ContentCounters, newCounters } from "./counters.ts";
 import type { LocalReaders } from "./local_readers.ts";
-import type { Tier } from "./observer.ts";
+import { type Tier, TIERS } from "./observer.ts";
 import { prefetch } from "./prefetch.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { planRead } from "./read_plan.ts";
@@ -15,8 +15,6 @@ import { SpanStore } from "./span_store.ts";
 const DEADLINE_MS = 30_000;
 /** A span that was had and is gone again when it is looked at is got again so many times. */
 const MAX_TRIES = 3;
-/** Cheapest first. */
-const TIERS: readonly Tier[] = ["memory", "disk", "remote", "registry", "layer"];
 
 /** A part of a read that lies in one span. */
 interface Part {

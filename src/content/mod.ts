@@ -4,7 +4,16 @@ export type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./
 export type { ContentCounters } from "./counters.ts";
 export { layerKey } from "./layer_key.ts";
 export { LocalReaders, SpanState } from "./local_readers.ts";
-export type { ContentObserver, Demand, ObservedFetch, ObservedRead, Tier } from "./observer.ts";
+export {
+  type ContentObserver,
+  type Demand,
+  DEMANDS,
+  type ObservedFetch,
+  type ObservedRead,
+  tellBoth,
+  type Tier,
+  TIERS,
+} from "./observer.ts";
 export { planAll, planFiles, planProfile } from "./prefetch_plan.ts";
 export {
   bindProfile,

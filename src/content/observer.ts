@@ -2,10 +2,16 @@
  * Where the bytes of a span came from, cheapest first: decoded shortly before, the machine's disk cache, a shared remote
  * cache, a range of the layer's blob, or the whole layer inflated for want of a usable checkpoint.
  */
-export type Tier = "memory" | "disk" | "remote" | "registry" | "layer";
+export const TIERS = ["memory", "disk", "remote", "registry", "layer"] as const;
+
+/** One of {@linkcode TIERS}. */
+export type Tier = (typeof TIERS)[number];
 
 /** Who wants a span: a reader that waits, the read-ahead of one, or a prefetch that nobody waits for. */
-export type Demand = "read" | "readahead" | "prefetch";
+export const DEMANDS = ["read", "readahead", "prefetch"] as const;
+
+/** One of {@linkcode DEMANDS}. */
+export type Demand = (typeof DEMANDS)[number];
 
 /** One read that Content answered or failed. Reads that the serving thread answers by itself are not among them. */
 export interface ObservedRead {
@@ -58,4 +64,26 @@ export interface ContentObserver {
   onSpan?(layer: number, span: number, tier: Tier): void;
   /** A reader touched a span for the first time since this Content was opened, wherever it was answered from. */
   onFirstTouch?(layer: number, span: number): void;
+}
+
+/** An observer that passes on what it is told to two. */
+export function tellBoth(one: ContentObserver, other: ContentObserver): ContentObserver {
+  return {
+    onRead(read) {
+      one.onRead?.(read);
+      other.onRead?.(read);
+    },
+    onFetch(fetch) {
+      one.onFetch?.(fetch);
+      other.onFetch?.(fetch);
+    },
+    onSpan(layer, span, tier) {
+      one.onSpan?.(layer, span, tier);
+      other.onSpan?.(layer, span, tier);
+    },
+    onFirstTouch(layer, span) {
+      one.onFirstTouch?.(layer, span);
+      other.onFirstTouch?.(layer, span);
+    },
+  };
 }

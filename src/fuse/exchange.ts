@@ -40,8 +40,8 @@ export interface DeferredRead {
 export interface ServerObserver {
   /** A request was carried out, or handed over; the errno of the reply, 0 where there is none. */
   onRequest(opcode: number, errno: number): void;
-  /** A READ was answered at once, with `bytes` of the file. */
-  onRead(inode: number, offset: number, bytes: number, pid: number, durationMicroseconds: number): void;
+  /** A READ, begun when the clock showed `started`, was answered at once, with `bytes` of the file. */
+  onRead(inode: number, offset: number, bytes: number, pid: number, started: number): void;
   /** Microseconds of a clock that is never set. */
   now(): number;
 }

@@ -28,7 +28,7 @@ export function read(exchange: Exchange): number {
   const pid = requestView.getUint32(InHeader.pid, true);
   if (result !== READ_DEFERRED) {
     if (result > lengthBytes) return -Errno.EIO;
-    if (result >= 0) observer?.onRead(inode, offset, result, pid, observer.now() - started);
+    if (result >= 0) observer?.onRead(inode, offset, result, pid, started);
     return result;
   }
   const { uniqueLow, uniqueHigh } = exchange;

@@ -1,3 +1,22 @@
 /** An archive as a mounted file system. */
 export { ArchiveFileSystem, type LocalLayers } from "./archive_file_system.ts";
 export { type ArchiveMount, mountArchive, type MountArchiveOptions } from "./mount_archive.ts";
+export type { MountMetricName } from "./mount_metric_definitions.ts";
+export { MountMetrics } from "./mount_metrics.ts";
+export {
+  type FoundRecord,
+  liveMounts,
+  type MountRecord,
+  placeRecord,
+  type RecordPlace,
+  runtimeFolders,
+  writeRecord,
+} from "./mount_records.ts";
+export {
+  type DurationStats,
+  type LayerStats,
+  mountFamilies,
+  type MountStats,
+  mountStats,
+  type TierStats,
+} from "./mount_stats.ts";

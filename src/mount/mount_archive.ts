@@ -9,6 +9,7 @@ import {
   setReadahead,
   unmountFuse,
 } from "../fuse/mod.ts";
+import type { MountMetrics } from "./mount_metrics.ts";
 import type { FromServeWorker, ServeStart } from "./serve_messages.ts";
 
 /** The mount has to answer within this time of being made. */
@@ -26,6 +27,8 @@ export interface MountArchiveOptions {
   readonly logJson: boolean;
   /** Takes lines that the serving thread has already formatted. */
   readonly writeLog: (line: string) => void;
+  /** Counts what the serving thread does; an observer of the content as well, if what that does is to be counted. */
+  readonly metrics?: MountMetrics | undefined;
 }
 
 /** A live mount. */
@@ -55,7 +58,7 @@ export async function mountArchive(
   });
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
-  const replies = new MissReplies(content, mount.fd, log);
+  const replies = new MissReplies(content, mount.fd, options);
   const worker = new Worker(new URL("./serve_worker.ts", import.meta.url), { type: "module" });
   const fail = (message: string) => {
     const error = new ClipError("internal", `the mount at ${mount.mountpoint} failed: ${message}`);
@@ -112,6 +115,8 @@ function serveStart(content: Content, fd: number, options: MountArchiveOptions):
     spanOffsets,
     readers: content.localReaders,
     dataPaths: Array.from({ length: layerCount }, (_, layer) => content.layerCache(layer)?.openPath),
+    metrics: options.metrics?.table.memory,
+    trace: options.metrics?.trace?.ring.memory,
     logLevel: options.log.level,
     logJson: options.logJson,
   };
@@ -132,19 +137,22 @@ class MissReplies {
   #content: Content;
   #replies: DeferredReplies;
   #log: Logger;
+  #metrics: MountMetrics | undefined;
   /** By the number of the request. */
   #waiting = new Map<bigint, AbortController>();
 
-  constructor(content: Content, fd: number, log: Logger) {
+  constructor(content: Content, fd: number, { log, metrics }: MountArchiveOptions) {
     this.#content = content;
     this.#replies = new DeferredReplies(fd, log);
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   async answer(read: DeferredRead): Promise<void> {
     const unique = uniqueOf(read.uniqueLow, read.uniqueHigh);
     const stop = new AbortController();
     this.#waiting.set(unique, stop);
+    this.#metrics?.waiting(1);
     try {
       const buffer = new Uint8Array(REPLY_HEADER_BYTES + read.lengthBytes);
       const { inode, offset, lengthBytes } = read;
@@ -156,6 +164,7 @@ class MissReplies {
       this.#fail(read, errnoOf(error));
     } finally {
       this.#waiting.delete(unique);
+      this.#metrics?.waiting(-1);
     }
   }
 

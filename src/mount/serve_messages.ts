@@ -14,6 +14,9 @@ export interface ServeStart {
   readonly readers: Pick<LocalReaders, "spanStates" | "touched" | "sequence">;
   /** What opens the cache file of each layer; undefined where there is none. */
   readonly dataPaths: readonly (string | undefined)[];
+  /** Memory of the mount's metrics, and of the trace where there is one. */
+  readonly metrics: SharedArrayBuffer | undefined;
+  readonly trace: SharedArrayBuffer | undefined;
   readonly logLevel: LogLevel;
   readonly logJson: boolean;
 }

@@ -3,7 +3,9 @@ import { createLogger, messageOf } from "../base/mod.ts";
 import { Tree } from "../archive/mod.ts";
 import { LocalReaders } from "../content/mod.ts";
 import { Errno, FuseServer, libc, OpenFlag, serve } from "../fuse/mod.ts";
+import { ReadRing } from "../metrics/mod.ts";
 import { ArchiveFileSystem } from "./archive_file_system.ts";
+import { ServingMetrics } from "./serving_metrics.ts";
 import type { FromServeWorker, ServeStart } from "./serve_messages.ts";
 
 const port = self as unknown as {
@@ -28,7 +30,9 @@ function serveArchive(start: ServeStart): void {
   });
   const files = new LayerFiles(start.dataPaths);
   const { firstSpan, spanOffsets } = start;
-  const fileSystem = new ArchiveFileSystem(new Tree(start.treeBytes), {
+  const tree = new Tree(start.treeBytes);
+  const ring = start.trace === undefined ? undefined : new ReadRing(start.trace);
+  const fileSystem = new ArchiveFileSystem(tree, {
     firstSpan,
     spanOffsets,
     readers: new LocalReaders(start.readers),
@@ -38,6 +42,9 @@ function serveArchive(start: ServeStart): void {
   const server = new FuseServer(fileSystem, {
     log,
     pageBytes: libc().pageBytes(),
+    ...(start.metrics === undefined
+      ? {}
+      : { observer: new ServingMetrics(start.metrics, start.dataPaths.length, tree, ring) }),
     onInit: () => port.postMessage({ type: "ready" }),
     onDeferred: (read) => port.postMessage({ type: "deferred", read }),
     onInterrupt: (uniqueLow, uniqueHigh) => port.postMessage({ type: "interrupt", uniqueLow, uniqueHigh }),

@@ -30,7 +30,9 @@ export function mountTest(name: string, fn: (place: Workplace & { directory: str
 /** Starts `clip mount` in this process and waits until it says that it is mounted. */
 export async function startMount(args: readonly string[]): Promise<{ io: FakeIo; status: Promise<number> }> {
   const io = new FakeIo();
-  const status = run(["mount", ...args], io);
+  const runtimeDir = await Deno.makeTempDir({ prefix: "clip-run-" });
+  io.variables["CLIP_RUNTIME_DIR"] = runtimeDir;
+  const status = run(["mount", ...args], io).finally(() => Deno.remove(runtimeDir, { recursive: true }));
   let ended = false;
   status.finally(() => ended = true);
   while (io.text === "" && !ended) await sleep(10);

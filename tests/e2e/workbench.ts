@@ -48,6 +48,8 @@ export class Workbench {
   readonly folder: string = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "clip-e2e-" }));
   /** The cache of every clip that the bench starts. */
   readonly cacheDir: string = `${this.folder}/cache`;
+  /** Where its mounts have their records. */
+  readonly runtimeDir: string = `${this.cacheDir}/run`;
   #deferred: (() => unknown)[] = [];
 
   /** A path in the folder. */
@@ -108,7 +110,8 @@ export class Workbench {
   }
 
   #options(options: ProgramOptions): ProgramOptions {
-    return { cwd: this.folder, ...options, env: { CLIP_CACHE_DIR: this.cacheDir, ...options.env } };
+    const env = { CLIP_CACHE_DIR: this.cacheDir, CLIP_RUNTIME_DIR: this.runtimeDir, ...options.env };
+    return { cwd: this.folder, ...options, env };
   }
 
   /** Names of what is in the folder, hidden files too, sorted. */

@@ -133,7 +133,7 @@ Deno.test("an observer is told of every request, and of the READs that are answe
     },
   });
   it.ask(Opcode.READ, HELLO, readIn(2, 1000));
-  assert.deepEqual(told.splice(0), [[HELLO, 2, 11, 4711, 3], [Opcode.READ, 0]]);
+  assert.deepEqual(told.splice(0), [[HELLO, 2, 11, 4711, 103], [Opcode.READ, 0]]);
   it.send(Opcode.READ, LATER, readIn(0, 10));
   it.send(Opcode.FORGET, HELLO, words([1, 0]));
   it.ask(Opcode.LOOKUP, 1, name("none"));

@@ -8,4 +8,10 @@ export {
   REMOTE_CACHE_SCHEMES,
   type RemoteCacheOptions,
 } from "./open_remote_cache.ts";
-export type { ObservedGet, ObservedPut, RemoteCacheObserver } from "./remote_cache_observer.ts";
+export {
+  GET_RESULTS,
+  type ObservedGet,
+  type ObservedPut,
+  PUT_RESULTS,
+  type RemoteCacheObserver,
+} from "./remote_cache_observer.ts";

@@ -1,12 +1,21 @@
+/**
+ * What becomes of a question. `resting`: not asked, since it failed a short while ago, or its value was poison. `poison`:
+ * it had something else than what was asked for. `aborted`: the reader went away.
+ */
+export const GET_RESULTS = ["hit", "miss", "error", "poison", "resting", "aborted"] as const;
+
+/**
+ * What becomes of a value that is offered. `present`: it was there already. `dropped`: too much was waiting. `resting`:
+ * the store takes none at present.
+ */
+export const PUT_RESULTS = ["stored", "present", "dropped", "resting", "error", "aborted"] as const;
+
 /** One question to a store. */
 export interface ObservedGet {
   /** Description of the store. */
   readonly store: string;
-  /**
-   * `resting`: not asked, since it failed a short while ago, or its value was poison. `poison`: it had something else
-   * than what was asked for. `aborted`: the reader went away.
-   */
-  readonly result: "hit" | "miss" | "error" | "poison" | "resting" | "aborted";
+  /** What became of it. */
+  readonly result: (typeof GET_RESULTS)[number];
   /** Of the span. */
   readonly plainBytes: number;
   /** Received; 0 without a value. */
@@ -21,8 +30,8 @@ export interface ObservedGet {
 export interface ObservedPut {
   /** Description of the store. */
   readonly store: string;
-  /** `present`: it was there already. `dropped`: too much was waiting. `resting`: the store takes none at present. */
-  readonly result: "stored" | "present" | "dropped" | "resting" | "error" | "aborted";
+  /** What became of it. */
+  readonly result: (typeof PUT_RESULTS)[number];
   /** Of the span. */
   readonly plainBytes: number;
   /** Sent; 0 unless stored. */

@@ -5,6 +5,7 @@ import { flag, option } from "@optique/core/primitives";
 import { choice, string } from "@optique/core/valueparser";
 import { ClipError, messageOf, UsageError } from "../../base/mod.ts";
 import type { Archive } from "../../archive/mod.ts";
+import { tellBoth } from "../../content/mod.ts";
 import { mountArchive } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
@@ -14,8 +15,10 @@ import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
 import { type ContentChoices, openContent } from "../open_content.ts";
 import { findArchive, type FoundArchive } from "../find_archive.ts";
 import { prefetch, PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
+import { MountReports } from "../mount_reports.ts";
 import { type Recording, startRecording } from "../recording.ts";
 import { contentOptions, duration, registryOptions, requiredArgument } from "../options.ts";
+import { type ReportChoices, reportOptions } from "../report_options.ts";
 
 /** `clip mount` */
 export const mount = defineCommand({
@@ -60,6 +63,7 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
       detach: withDefault(flag("--detached-child", { hidden: true }), false),
       shownAs: optional(option("--shown-as", string({ metavar: "NAME" }), { hidden: true })),
     }),
+    reports: reportOptions,
     content: contentOptions,
     indexing: indexingOptions,
     reuse: indexCacheOptions,
@@ -87,6 +91,7 @@ export interface MountChoices {
     readonly detach: boolean;
     readonly shownAs: string | undefined;
   };
+  readonly reports: ReportChoices;
   readonly content: Omit<ContentChoices, "plainHttp">;
   readonly indexing: IndexingChoices;
   readonly reuse: IndexCacheChoices;
@@ -110,27 +115,31 @@ async function checkDirectory(directory: string): Promise<void> {
 }
 
 async function serveMount(found: FoundArchive, options: MountChoices, context: CommandContext): Promise<void> {
-  const { log } = context;
+  const { directory } = options;
   const { record, recordForMs: durationMs } = options.mounting;
   const archive = await found.open();
-  if (record === undefined) return await serve(archive, found.source, options, context);
-  const recording = await startRecording(archive, record, { durationMs, log });
+  const source = found.source ?? archive.image.source;
+  const reports = await MountReports.open({ archive, path: found.path, directory, source }, options.reports, context);
+  let recording: Recording | undefined;
   try {
-    await serve(archive, found.source, options, context, recording);
+    if (record !== undefined) recording = await startRecording(archive, record, { durationMs, log: context.log });
+    await serve(archive, { ...options, content: { ...options.content, source } }, { reports, recording }, context);
   } finally {
-    await recording.end();
+    await recording?.end();
+    await reports.close();
   }
 }
 
 async function serve(
   archive: Archive,
-  source: string | undefined,
   options: MountChoices,
+  { reports, recording }: { reports: MountReports; recording: Recording | undefined },
   { io, log, writeLog, logging }: CommandContext,
-  recording?: Recording,
 ): Promise<void> {
-  const choices = { ...options.content, source, ...options.registry };
-  const { content, close } = openContent(archive, choices, { io, log, observer: recording?.observer });
+  const { metrics } = reports;
+  const observer = recording === undefined ? metrics : tellBoth(metrics, recording.observer);
+  const choices = { ...options.content, ...options.registry };
+  const { content, close } = openContent(archive, choices, { io, log, observer, cacheObserver: metrics });
   if (recording !== undefined) content.watchTouches();
   const ending = new AbortController();
   try {
@@ -139,6 +148,7 @@ async function serve(
       log,
       logJson: logging.logJson,
       writeLog,
+      metrics,
     });
     io.out(`mounted ${options.mounting.shownAs ?? options.file} on ${mounted.mountpoint}\n`);
     // Not before: both want the processor, and readers are to find the mount.
@@ -148,7 +158,9 @@ async function serve(
     const onAbort = () => mounted.unmount().catch((error) => log.error(String(error)));
     if (io.signal.aborted) onAbort();
     io.signal.addEventListener("abort", onAbort, { once: true });
+    const published = reports.publish(mounted.mountpoint);
     await mounted.ended;
+    await published;
     log.info("unmounted", { mountpoint: mounted.mountpoint, ...content.counters });
   } finally {
     ending.abort(new DOMException("the mount has ended", "AbortError"));
