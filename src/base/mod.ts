@@ -5,6 +5,7 @@ export * from "./describe_value.ts";
 export * from "./digest.ts";
 export * from "./errors.ts";
 export * from "./limiter.ts";
+export * from "./local_readers.ts";
 export * from "./log.ts";
 export * from "./plain_error.ts";
 export * from "./range_source.ts";

@@ -1,9 +1,8 @@
-import { displayByteString, messageOf } from "../base/mod.ts";
+import { displayByteString, type LocalReaders, messageOf } from "../base/mod.ts";
 import { type Archive, SPARSE_LAYER } from "../archive/mod.ts";
 import type { LayerCache } from "../cache/mod.ts";
 import type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./content_options.ts";
 import { type ContentCounters, newCounters } from "./counters.ts";
-import type { LocalReaders } from "./local_readers.ts";
 import { type Tier, TIERS } from "./observer.ts";
 import { prefetch } from "./prefetch.ts";
 import { ReadAhead } from "./read_ahead.ts";

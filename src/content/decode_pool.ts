@@ -47,6 +47,7 @@ interface Seat {
  */
 export class DecodePool {
   #log: Logger;
+  #start: typeof startDecodeWorker;
   #maxWorkers: number;
   #workers: Seat[] = [];
   #inPlace: Seat | undefined;
@@ -57,9 +58,16 @@ export class DecodePool {
   #hasNoWorkers = false;
   #isClosed = false;
 
-  /** Starts nothing yet. `workers`: at most so many; 0: decode in place. */
-  constructor({ log, workers }: { log: Logger; workers?: number | undefined }) {
+  /** Starts nothing yet. `workers`: at most so many; 0: decode in place. `start`: how one is started. */
+  constructor(
+    { log, workers, start = startDecodeWorker }: {
+      log: Logger;
+      workers?: number | undefined;
+      start?: typeof startDecodeWorker;
+    },
+  ) {
     this.#log = log;
+    this.#start = start;
     this.#maxWorkers = workers ?? Math.max(1, Math.min(navigator.hardwareConcurrency, MAX_WORKERS));
     this.#hasNoWorkers = this.#maxWorkers === 0;
   }
@@ -143,7 +151,7 @@ export class DecodePool {
 
   #addWorker(): void {
     try {
-      this.#workers.push(this.#seat(startDecodeWorker));
+      this.#workers.push(this.#seat(this.#start));
     } catch (error) {
       this.#goOnWithoutWorkers(String(error));
     }

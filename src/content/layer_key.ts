@@ -1,8 +1,7 @@
 import { Buffer } from "node:buffer";
-import { sha256Bytes } from "../base/mod.ts";
+import { type LocalReaders, sha256Bytes } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import type { LayerKey, LayerUse } from "../cache/mod.ts";
-import type { LocalReaders } from "./local_readers.ts";
 
 /** By what name a cache knows layer number `layer` of an archive, cut as that does it. */
 export function layerKey({ image, layers }: Archive, layer: number): LayerKey {

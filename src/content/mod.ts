@@ -3,7 +3,6 @@ export { Content } from "./content.ts";
 export type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./content_options.ts";
 export type { ContentCounters } from "./counters.ts";
 export { layerKey } from "./layer_key.ts";
-export { LocalReaders, SpanState } from "./local_readers.ts";
 export {
   type ContentObserver,
   type Demand,

@@ -4,7 +4,7 @@ import type { ContentCounters } from "./counters.ts";
 import { DecodePool } from "./decode_pool.ts";
 import { fetchRuns, type RunRequest } from "./fetch_runs.ts";
 import { FlightQueue } from "./flight_queue.ts";
-import type { Tier } from "./observer.ts";
+import type { Demand, Tier } from "./observer.ts";
 import { planRun, type Run } from "./read_plan.ts";
 import type { Rests } from "./rests.ts";
 import { AT_HAND, type RunFlight } from "./run_flight.ts";
@@ -69,6 +69,12 @@ export class RunFetcher {
     this.#schedule();
   }
 
+  /** Makes a flight as urgent as `demand`, if it is not yet: there may be room for it now. */
+  raise(flight: RunFlight, demand: Demand): void {
+    flight.raise(demand);
+    if (!flight.isUnderWay) this.#schedule();
+  }
+
   /** Nobody waits for a span any more: its flight is taken back, if it has not begun and is of no use to others. */
   leave(flight: RunFlight, span: number, reason: unknown): void {
     if (flight.isUnderWay || flight.isOver) return;
@@ -83,7 +89,9 @@ export class RunFetcher {
     const error = new ClipError("aborted", "closed while it was read");
     this.#closing.abort(error);
     for (const flight of [...this.#flights.values()]) {
-      if (this.#queue.remove(flight)) this.#over(flight, error);
+      this.#queue.remove(flight);
+      // A source may take its time to notice.
+      this.#over(flight, error);
     }
     this.#pool.close();
   }

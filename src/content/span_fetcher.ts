@@ -53,7 +53,7 @@ export class SpanFetcher {
     signal?.throwIfAborted();
     const want = this.#wants.get(span) ?? this.#newWant(layer, span, demand);
     want.demand = firstDemand(want.demand, demand);
-    want.flight?.raise(want.demand);
+    if (want.flight !== undefined) this.#runs.raise(want.flight, want.demand);
     want.holders++;
     const stopped = Promise.withResolvers<never>();
     const onAbort = () => stopped.reject(signal!.reason);
@@ -170,7 +170,7 @@ export class SpanFetcher {
       if (flight === undefined) this.#runs.add(flight = new RunFlight(run, want.demand));
       if (!flight.hasPassed(want.span)) {
         want.flight = flight;
-        flight.raise(want.demand);
+        this.#runs.raise(flight, want.demand);
         return await flight.span(want.span);
       }
       // It went by before anybody asked for it.

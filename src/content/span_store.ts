@@ -1,12 +1,11 @@
 import { Buffer } from "node:buffer";
 import { statSync } from "node:fs";
 import { LRUCache } from "lru-cache";
-import { ClipError, type Logger, messageOf, MIB, sha256Bytes } from "../base/mod.ts";
+import { ClipError, LocalReaders, type Logger, messageOf, MIB, sha256Bytes } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import type { LayerCache, SpanCache } from "../cache/mod.ts";
 import type { DataFile } from "./decode_messages.ts";
 import { layerKey, layerUse } from "./layer_key.ts";
-import { LocalReaders } from "./local_readers.ts";
 import type { Tier } from "./observer.ts";
 
 /** In memory where there is a disk cache: what it could not take. */

@@ -1,6 +1,5 @@
-import { type ByteString, fromByteString } from "../base/mod.ts";
+import { type ByteString, fromByteString, type LocalReaders, SpanState } from "../base/mod.ts";
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFLNK, S_IFREG, spanAt, SPARSE_LAYER, type Tree } from "../archive/mod.ts";
-import { type LocalReaders, SpanState } from "../content/mod.ts";
 import { Errno, type FileSystem, type FileSystemStatistics, type NodeAttributes, READ_DEFERRED } from "../fuse/mod.ts";
 
 /** Size that a directory shows. */

@@ -17,6 +17,9 @@ const READY_TIMEOUT_MS = 10_000;
 /** How far the kernel is asked to read ahead, where that may be set. */
 const READAHEAD_BYTES = 1024 * 1024;
 
+/** Buffers of replies that are kept for the next ones. */
+const MAX_IDLE_BUFFERS = 4;
+
 /** How to mount. */
 export interface MountArchiveOptions {
   /** Whether users other than the one who mounts may enter; default for root only. */
@@ -138,6 +141,8 @@ class MissReplies {
   #replies: DeferredReplies;
   #log: Logger;
   #metrics: MountMetrics | undefined;
+  /** Of replies that have been written, for those to come: most are as long as the kernel's longest read. */
+  #buffers: Uint8Array<ArrayBuffer>[] = [];
   /** By the number of the request. */
   #waiting = new Map<bigint, AbortController>();
 
@@ -153,8 +158,8 @@ class MissReplies {
     const stop = new AbortController();
     this.#waiting.set(unique, stop);
     this.#metrics?.waiting(1);
+    const buffer = this.#buffer(REPLY_HEADER_BYTES + read.lengthBytes);
     try {
-      const buffer = new Uint8Array(REPLY_HEADER_BYTES + read.lengthBytes);
       const { inode, offset, lengthBytes } = read;
       const options = { signal: stop.signal, pid: read.pid };
       const bytes = await this.#content.read(inode, offset, lengthBytes, buffer, REPLY_HEADER_BYTES, options);
@@ -165,12 +170,18 @@ class MissReplies {
     } finally {
       this.#waiting.delete(unique);
       this.#metrics?.waiting(-1);
+      if (this.#buffers.length < MAX_IDLE_BUFFERS) this.#buffers.push(buffer);
     }
   }
 
   /** A reader was sent a signal: it gets EINTR. What is being fetched for it is cached; what is not yet, is not. */
   interrupt(uniqueLow: number, uniqueHigh: number): void {
     this.#waiting.get(uniqueOf(uniqueLow, uniqueHigh))?.abort(new ClipError("aborted", "the reader was interrupted"));
+  }
+
+  #buffer(bytes: number): Uint8Array<ArrayBuffer> {
+    const at = this.#buffers.findIndex((buffer) => buffer.length >= bytes);
+    return at < 0 ? new Uint8Array(bytes) : this.#buffers.splice(at, 1)[0]!;
   }
 
   #fail(read: DeferredRead, errno: number): void {

@@ -1,7 +1,6 @@
 /** What the main thread and the serving Worker of a mount say to each other. */
-import type { LogLevel } from "../base/mod.ts";
+import type { LocalReaders, LogLevel } from "../base/mod.ts";
 import type { TreeBytes } from "../archive/mod.ts";
-import type { LocalReaders } from "../content/mod.ts";
 import type { DeferredRead } from "../fuse/mod.ts";
 
 /** To the Worker, once: all it needs to serve. It answers nothing afterwards: it is blocked in read(2). */

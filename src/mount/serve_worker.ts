@@ -1,7 +1,6 @@
 /** Worker: blocks in read(2) on /dev/fuse and answers what can be answered without waiting. */
-import { createLogger, messageOf } from "../base/mod.ts";
+import { createLogger, LocalReaders, messageOf } from "../base/mod.ts";
 import { Tree } from "../archive/mod.ts";
-import { LocalReaders } from "../content/mod.ts";
 import { Errno, FuseServer, libc, OpenFlag, serve } from "../fuse/mod.ts";
 import { ReadRing } from "../metrics/mod.ts";
 import { ArchiveFileSystem } from "./archive_file_system.ts";

@@ -1,8 +1,7 @@
 /** Contents when all goes well: the right bytes, no more fetched than needed, nothing fetched twice. */
 import assert from "node:assert/strict";
-import { equalBytes } from "../../src/base/mod.ts";
+import { equalBytes, SpanState } from "../../src/base/mod.ts";
 import { planRun } from "../../src/content/read_plan.ts";
-import { SpanState } from "../../src/content/mod.ts";
 import type { Content } from "../../src/content/mod.ts";
 import { SeededRandom, testSeed } from "../codec/seeded_random.ts";
 import { archiveOf, SMALL_SPANS } from "../indexer/memory_image.ts";

@@ -1,9 +1,9 @@
 /** Contents when sources, archives and caches fail or lie: right bytes or an error, and back to work afterwards. */
 import assert from "node:assert/strict";
-import { ClipError, createLogger, equalBytes, type Logger, sleep } from "../../src/base/mod.ts";
+import { ClipError, createLogger, equalBytes, type Logger, sleep, SpanState } from "../../src/base/mod.ts";
 import { openArchive } from "../../src/archive/mod.ts";
 import { diskSpanCache } from "../../src/cache/mod.ts";
-import { type Content, SpanState } from "../../src/content/mod.ts";
+import type { Content } from "../../src/content/mod.ts";
 import { archiveOf } from "../indexer/memory_image.ts";
 import { WatchedSource } from "../indexer/watched_source.ts";
 import {

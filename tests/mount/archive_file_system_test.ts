@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { equalBytes, fromByteString, toByteString } from "../../src/base/mod.ts";
+import { equalBytes, fromByteString, LocalReaders, SpanState, toByteString } from "../../src/base/mod.ts";
 import { type Archive, S_IFDIR, S_IFLNK, type Tree } from "../../src/archive/mod.ts";
-import { LocalReaders, SpanState } from "../../src/content/mod.ts";
 import { Errno, type NodeAttributes, READ_DEFERRED } from "../../src/fuse/mod.ts";
 import { ArchiveFileSystem } from "../../src/mount/mod.ts";
 import { SeededRandom, withSeed } from "../codec/seeded_random.ts";
@@ -280,6 +279,25 @@ test("short reads are continued; a file that ends too early, or fails, makes the
   assert.equal(fileSystem.read(inode, 100_000, 4500, target, 10), READ_DEFERRED);
   local.failure = -Errno.ENOENT;
   assert.equal(fileSystem.read(inode, 0, 10, target, 0), READ_DEFERRED);
+});
+
+test("a span that is to be told of is told of once, by who reads it; without the mark nothing is told", async () => {
+  const { archive, fileSystem, readers, spanStates, touched } = await largeFiles();
+  const inode = archive.tree.find("/a")!;
+  const { layers } = archive;
+  const start = archive.tree.plainOffset(inode);
+  const span = layers.spanAt(0, start) + 1;
+  const offset = layers.spanOffsets[span]! - start;
+  const target = new Uint8Array(5000);
+  readers.setNotify(span);
+  assert.equal(fileSystem.read(inode, offset, 10, target, 0), READ_DEFERRED);
+  assert.deepEqual(touched, [], "the thread that gets it tells of it");
+  for (let other = 0; other < spanStates.length; other++) readers.setVerified(other);
+  assert.equal(fileSystem.read(inode, offset - 5, 10, target, 0), 10);
+  assert.deepEqual(touched, [{ inode, layer: 0, span }]);
+  assert.equal(fileSystem.read(inode, offset, 10, target, 0), 10);
+  assert.equal(touched.length, 1);
+  assert(spanStates.every((state) => state === SpanState.verified));
 });
 
 test("sparse files are always deferred, except where there is nothing to read", () => {

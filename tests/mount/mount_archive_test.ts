@@ -101,6 +101,29 @@ mountTest("what is in the cache is read by the serving thread alone", async ({ p
   assert.equal(content.counters.requests, sample.sources[2]!.requests.length);
 });
 
+const firstTouches: number[] = [];
+mountTest(
+  "observers hear of each span's first touch, of those too that the serving thread answers",
+  async (mounted) => {
+    const { path, sample, content } = mounted;
+    const { layers } = sample.archive;
+    await content.prefetch([{ layer: 2, firstSpan: layers.firstSpan[2]!, endSpan: layers.firstSpan[3]! }]);
+    content.watchTouches();
+    const served = content.counters.servedBytes;
+    for (let round = 0; round < 2; round++) await direct(`${path}/upper`, { count: 200 });
+    assert.equal(content.counters.servedBytes, served, "nothing came from this thread");
+    const expected = Array.from(
+      { length: layers.firstSpan[3]! - layers.firstSpan[2]! },
+      (_, i) => layers.firstSpan[2]! + i,
+    );
+    while (firstTouches.length < expected.length) {
+      await sleep(5);
+    }
+    assert.deepEqual(firstTouches, expected);
+  },
+  { observer: { onFirstTouch: (_, span) => firstTouches.push(span) }, decodeWorkers: 2 },
+);
+
 mountTest("a cache file that is emptied under a mount is filled again", async ({ path, sample, content }) => {
   const upper = sample.files.get("/upper")!;
   assert(equalBytes((await direct(`${path}/upper`, { count: 200 })).bytes, upper));

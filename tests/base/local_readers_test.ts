@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LocalReaders, SpanState } from "../../src/content/mod.ts";
+import { LocalReaders, SpanState } from "../../src/base/mod.ts";
 
 Deno.test("spans are retired at once where nobody reads", () => {
   const readers = new LocalReaders(4);
@@ -23,7 +23,7 @@ Deno.test("a read that does not end keeps its spans; they are to be verified aga
 
 /** Reads slots that are verified, over and over; a slot that is not what was put there while verified is wrong. */
 const READING_WORKER = `
-  import { LocalReaders, SpanState } from ${JSON.stringify(new URL("../../src/content/mod.ts", import.meta.url).href)};
+  import { LocalReaders, SpanState } from ${JSON.stringify(new URL("../../src/base/mod.ts", import.meta.url).href)};
   self.onmessage = ({ data: { from, slots, control } }) => {
     const readers = new LocalReaders(from);
     let reads = 0, wrong = 0;
@@ -52,7 +52,8 @@ Deno.test("what is retired is not read afterwards, however fast the other thread
   worker.postMessage({ from: { ...readers }, slots, control });
   while (Atomics.load(readers.sequence, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   let retired = 0;
-  for (let round = 0; round < 5000; round++) {
+  // On a busy machine the other thread may not get its turn for long.
+  for (let round = 0; round < 5000 || Atomics.load(readers.sequence, 0) < 2500; round++) {
     const span = round % 8;
     if (!readers.retire([span])) continue;
     retired++;
