@@ -10,6 +10,8 @@ export interface DataFile {
   readonly device: number;
   /** Its number there. */
   readonly inode: number;
+  /** How long it is. One that is shorter has been cut: to write to it would bring back as zeros what it lost. */
+  readonly sizeBytes: number;
 }
 
 /** A run to be decoded. Spans are counted from 0 in the run. */

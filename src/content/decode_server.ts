@@ -95,6 +95,8 @@ class OpenJob {
     const isWanted = this.#job.wanted[index] !== 0;
     if (isWanted) this.#giveCopy({ type: "early", id, index, bytes });
     try {
+      const stat = fstatSync(this.#file);
+      if (stat.isFile() && stat.size < this.#job.file!.sizeBytes) throw new Error("somebody has cut it short");
       writeAll(this.#file, bytes, this.#job.offsets[index]!);
       this.#reply({ type: "span", id, index, bytes: undefined, problem: undefined });
     } catch (error) {

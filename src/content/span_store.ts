@@ -105,12 +105,9 @@ export class SpanStore {
     return this.layerCache(layer)?.admit(this.#inLayer(layer, span)) ?? false;
   }
 
-  /** A verified span has been written to the cache file. */
+  /** A verified span has been written to the cache file: it is at hand, unless the file has lost it already. */
   noteInFile(layer: number, span: number): void {
-    const cache = this.layerCache(layer);
-    if (cache === undefined) return;
-    cache.note(this.#inLayer(layer, span));
-    this.#setVerified(span);
+    if (this.layerCache(layer)?.note(this.#inLayer(layer, span))) this.#setVerified(span);
   }
 
   /** Keeps a verified span, which must not change afterwards: in the cache file, or in memory where that fails. */
@@ -152,7 +149,7 @@ export class SpanStore {
     try {
       const key = layerKey(this.#archive, layer);
       const cache = this.#options.cache.openLayer(key, layerUse(this.#archive, layer, this.readers));
-      this.#layers[layer] = { cache, file: identify(cache.openPath) };
+      this.#layers[layer] = { cache, file: identify(cache.openPath, key.plainBytes) };
       return cache;
     } catch (error) {
       this.tellOfFailure(messageOf(error));
@@ -183,11 +180,11 @@ export class SpanStore {
   }
 }
 
-function identify(path: string | undefined): DataFile | undefined {
+function identify(path: string | undefined, plainBytes: number): DataFile | undefined {
   if (path === undefined) return undefined;
   try {
     const { dev, ino } = statSync(path);
-    return { path, device: dev, inode: ino };
+    return { path, device: dev, inode: ino, sizeBytes: plainBytes };
   } catch {
     return undefined;
   }

@@ -52,9 +52,12 @@ Deno.test("what is retired is not read afterwards, however fast the other thread
   worker.postMessage({ from: { ...readers }, slots, control });
   while (Atomics.load(readers.sequence, 0) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   let retired = 0;
-  // On a busy machine the other thread may not get its turn for long.
-  for (let round = 0; round < 5000 || Atomics.load(readers.sequence, 0) < 2500; round++) {
+  // On a busy machine the other thread may rest for long: it is given its turns.
+  const deadline = Date.now() + 60_000;
+  for (let round = 0; retired < 1000 || Atomics.load(readers.sequence, 0) < 10_000; round++) {
+    assert.ok(Date.now() < deadline, `${retired} retired of ${round}`);
     const span = round % 8;
+    if (span === 0) await new Promise((resolve) => setTimeout(resolve, 0));
     if (!readers.retire([span])) continue;
     retired++;
     Atomics.store(slots, span, 0);
@@ -65,6 +68,6 @@ Deno.test("what is retired is not read afterwards, however fast the other thread
   const { reads, wrong } = await result.promise;
   worker.terminate();
   URL.revokeObjectURL(url);
-  assert.ok(reads > 1000 && retired > 1000, `${reads} reads, ${retired} retired`);
+  assert.ok(reads >= 5000);
   assert.equal(wrong, 0);
 });

@@ -123,6 +123,11 @@ test("a span is marked as verified once the file in the cache holds it, and not 
     const sample = await makeSample();
     const content = openSample(sample, { cache });
     await readFile(content, "/small/3", 0, 10);
+    // The reader is answered before the file is written.
+    const deadline = Date.now() + 10_000;
+    while (content.spanStates.every((state) => state === SpanState.unknown) && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
     const marked = [...content.spanStates].flatMap((state, span) => state === SpanState.verified ? [span] : []);
     assert.equal(marked.length, 1);
     const { layers } = sample.archive;

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { compareTrees, listTree } from "./compare_trees.ts";
 import { IMAGE_NEEDS, testImage } from "./test_image.ts";
 import { e2eTest } from "./workbench.ts";
-import { blobPath, writeSmallImage } from "./oci_layout.ts";
+import { SeededRandom } from "../codec/seeded_random.ts";
+import { ARCHITECTURE, blobPath, digestOf, writeImage, writeLayer, writeSmallImage } from "./oci_layout.ts";
+import { publish, REGISTRY_NEEDS } from "./published.ts";
 
 const NEEDS = ["/dev/fuse", "root"];
 
@@ -19,6 +21,38 @@ e2eTest("cache: two mounts of an image share what either has fetched", NEEDS, as
   assert.equal(await Deno.readTextFile(`${two.directory}/numbers`), text);
   assert.doesNotMatch(two.log(), / fetching /);
   assert.equal(await bench.mustClip(["cat", "small.clip", "/numbers"]), text);
+});
+
+e2eTest("cache: two processes that read a shared layer at once fetch each of its spans once", [
+  ...NEEDS,
+  ...REGISTRY_NEEDS,
+], async (bench) => {
+  const random = new SeededRandom(1);
+  const members = Array.from({ length: 12 }, (_, number) => {
+    return { path: `file-${number}`, data: Uint8Array.from({ length: 600_000 }, () => 97 + random.below(16)) };
+  });
+  const layout = bench.path("layout");
+  const shared = writeLayer(layout, members);
+  writeImage(layout, [shared, writeLayer(layout, [{ path: "own", data: new Uint8Array(10) }])], ARCHITECTURE);
+  const { proxy, reference } = await publish(bench, `oci:${layout}:latest`);
+  await bench.mustClip(["index", "--plain-http", reference, "-o", "both.clip"]);
+  await bench.mustClip(["index", "--plain-http", "--layers", "1", reference, "-o", "lower.clip"]);
+  proxy.seen.length = 0;
+  // So that the readers' ways cross.
+  proxy.latencyMs = 30;
+  const mounts = await Promise.all(
+    ["both", "lower"].map((name) => bench.mount(bench.path(`${name}.clip`), name, ["--plain-http"])),
+  );
+  await Promise.all(mounts.flatMap(({ directory, log }) =>
+    members.map(async ({ path, data }) => {
+      const bytes = await Deno.readFile(`${directory}/${path}`);
+      assert.equal(digestOf(bytes), digestOf(data), `${path}: ${log()}`);
+    })
+  ));
+  const fetched = proxy.blobRequests.reduce((sum, { bodyBytes }) => sum + bodyBytes, 0);
+  // Ranges of neighbours share a byte or a block's header.
+  assert.ok(fetched <= shared.sizeBytes * 1.02, `${fetched} bytes of a layer of ${shared.sizeBytes}`);
+  for (const { log } of mounts) assert.doesNotMatch(log(), /damaged|cannot read|fetching again/);
 });
 
 e2eTest("cache: damaged bytes are found, told of and fetched again", NEEDS, async (bench) => {

@@ -1,4 +1,4 @@
-/** The limits of the disk cache, held while mounts read. */
+/** The limits of the disk cache, held while mounts read, and what others do to its files meanwhile. */
 import assert from "node:assert/strict";
 import { SeededRandom } from "../codec/seeded_random.ts";
 import { ARCHITECTURE, digestOf, writeImage, writeLayer } from "./oci_layout.ts";
@@ -135,5 +135,55 @@ e2eTest(
     for (const number of [...all, ...all]) await readDirect(alone, one, number);
     assert.match(alone.log(), /made room in the cache[^\n]*freedBytes=[1-9]/);
     assert.doesNotMatch(alone.log(), /damaged|cannot read|the cache is full/);
+  },
+);
+
+/** What somebody may do to a data file that a mount has open. */
+const INTERFERENCES: readonly ((path: string) => void)[] = [
+  (path) => Deno.truncateSync(path, 0),
+  (path) => {
+    // Another file of that name and length, full of what nobody has verified.
+    Deno.writeFileSync(`${path}.new`, new Uint8Array(Deno.lstatSync(path).size).fill(0x55));
+    Deno.renameSync(`${path}.new`, path);
+  },
+  (path) => Deno.removeSync(path),
+];
+
+e2eTest(
+  "cache: a file that is cut, replaced or removed under readers costs them nothing but time",
+  NEEDS,
+  async (bench) => {
+    const one = await image(bench, "one", 1);
+    for (const [number, interfere] of INTERFERENCES.entries()) {
+      const cacheDir = bench.path(`cache-${number}`);
+      const mount = await bench.mount(one.file, `mnt-${number}`, ["--cache-dir", cacheDir]);
+      await readDirect(mount, one, 0);
+      const path = `${cacheDir}/${
+        [...Deno.readDirSync(cacheDir)].find(({ name }) => /^sha256_[0-9a-f]+$/.test(name))!.name
+      }`;
+      await Promise.all([
+        ...[1, 2, 3].map(async (seed) => {
+          const random = new SeededRandom(seed);
+          for (let i = 0; i < 6; i++) await readDirect(mount, one, random.below(FILES));
+        }),
+        (async () => {
+          for (let i = 0; i < 8; i++) {
+            await new Promise((resolve) => setTimeout(resolve, 40));
+            try {
+              interfere(path);
+            } catch (error) {
+              if (!(error instanceof Deno.errors.NotFound)) throw error;
+            }
+          }
+        })(),
+      ]);
+      for (let file = 0; file < FILES; file++) await readDirect(mount, one, file);
+      assert.doesNotMatch(mount.log(), /cannot read/);
+      await bench.mustClip(["unmount", mount.directory]);
+      const again = await bench.mount(one.file, `again-${number}`, ["--cache-dir", cacheDir]);
+      for (let file = 0; file < 4; file++) await readDirect(again, one, file);
+      assert.doesNotMatch(again.log(), /cannot read/);
+      await bench.mustClip(["unmount", again.directory]);
+    }
   },
 );
