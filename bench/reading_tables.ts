@@ -27,6 +27,7 @@ async function ofCold(): Promise<Aimed[]> {
     "20 ms, 1 Gbit/s": { p50: "≤ 28", sequential: "≥ 0.8" },
   };
   return Object.entries(aims).flatMap(([network, aim]) => {
+    // The harder of the two: of all reads, most find their span in the cache.
     const random = coldReads(rows).find((row) => row.network === network && row.reads === "first of a span");
     const sequential = coldSequential(rows).find((row) => row.network === network);
     const found: Aimed[] = [];
