@@ -1,7 +1,7 @@
 /** Worker: blocks in read(2) on /dev/fuse and answers what can be answered without waiting. */
-import { createLogger, LocalReaders, messageOf } from "../base/mod.ts";
+import { createLogger, LocalReaders, type Logger, messageOf } from "../base/mod.ts";
 import { Tree } from "../archive/mod.ts";
-import { Errno, FuseServer, libc, OpenFlag, serve } from "../fuse/mod.ts";
+import { Errno, errnoName, FuseServer, libc, OpenFlag, serve } from "../fuse/mod.ts";
 import { ReadRing } from "../metrics/mod.ts";
 import { ArchiveFileSystem } from "./archive_file_system.ts";
 import { ServingMetrics } from "./serving_metrics.ts";
@@ -27,7 +27,7 @@ function serveArchive(start: ServeStart): void {
     json: start.logJson,
     write: (line) => port.postMessage({ type: "log", line }),
   });
-  const files = new LayerFiles(start.dataPaths);
+  const files = new LayerFiles(start.dataPaths, log);
   const { firstSpan, spanOffsets } = start;
   const tree = new Tree(start.treeBytes);
   const ring = start.trace === undefined ? undefined : new ReadRing(start.trace);
@@ -55,15 +55,24 @@ function serveArchive(start: ServeStart): void {
 class LayerFiles {
   #descriptors: Int32Array;
 
-  constructor(paths: readonly (string | undefined)[]) {
-    this.#descriptors = Int32Array.from(
-      paths,
-      (path) => path === undefined ? -Errno.ENOENT : libc().open(path, OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC),
-    );
+  constructor(paths: readonly (string | undefined)[], log: Logger) {
+    this.#descriptors = new Int32Array(paths.length);
+    paths.forEach((path, layer) => this.#descriptors[layer] = openLayer(path, layer, log));
   }
 
   read(layer: number, plainOffset: number, bytes: number, target: Uint8Array, at: number): number {
     const descriptor = this.#descriptors[layer]!;
     return descriptor < 0 ? descriptor : libc().pread(descriptor, target, at, bytes, plainOffset);
   }
+}
+
+function openLayer(path: string | undefined, layer: number, log: Logger): number {
+  // Of layers without a file the main thread has told.
+  if (path === undefined) return -Errno.ENOENT;
+  const descriptor = libc().open(path, OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC);
+  if (descriptor < 0) {
+    const reason = `cannot open its cache file: ${errnoName(-descriptor)}`;
+    log.warn(`layer ${layer} is read through the main thread, which is slower: ${reason}`);
+  }
+  return descriptor;
 }
