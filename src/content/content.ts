@@ -1,4 +1,4 @@
-import { displayByteString, type LocalReaders, messageOf } from "../base/mod.ts";
+import { ClipError, displayByteString, type LocalReaders, messageOf } from "../base/mod.ts";
 import { type Archive, SPARSE_LAYER } from "../archive/mod.ts";
 import type { LayerCache } from "../cache/mod.ts";
 import type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./content_options.ts";
@@ -13,7 +13,7 @@ import { SpanStore } from "./span_store.ts";
 
 const DEADLINE_MS = 30_000;
 /** A span that was had and is gone again when it is looked at is got again so many times. */
-const MAX_TRIES = 3;
+const MAX_TRIES = 10;
 
 /** A part of a read that lies in one span. */
 interface Part {
@@ -142,14 +142,20 @@ export class Content {
   }
 
   async #get({ layer, span, offset, target }: Part, signal: AbortSignal | undefined): Promise<Tier> {
+    const part = { start: offset, endExclusive: offset + target.length };
     for (let attempt = 1;; attempt++) {
-      const { bytes, tier } = await this.#fetcher.want(layer, span, "read", signal);
+      const had = await this.#fetcher.want(layer, span, "read", { signal, part });
+      const { bytes, tier } = had;
       if (bytes !== undefined) {
-        target.set(bytes.subarray(offset, offset + target.length));
-        return tier;
+        if (had.offset <= offset && part.endExclusive <= had.offset + bytes.length) {
+          target.set(bytes.subarray(offset - had.offset, part.endExclusive - had.offset));
+          return tier;
+        }
+        // Given for others, who came before: the rest is about to be in the store.
+        continue;
       }
       if (this.#store.read(layer, span, offset, target) !== undefined) return tier;
-      if (attempt === MAX_TRIES) throw new Error(`span ${span} went away ${MAX_TRIES} times`);
+      if (attempt >= MAX_TRIES) throw new ClipError("io", `span ${span} went away ${MAX_TRIES} times`);
     }
   }
 
@@ -205,7 +211,7 @@ export class Content {
       this.archive.layers,
       {
         has: (layer, span) => this.#store.has(layer, span),
-        fetch: (layer, span, signal) => this.#fetcher.want(layer, span, "prefetch", signal),
+        fetch: (layer, span, signal) => this.#fetcher.want(layer, span, "prefetch", { signal }),
       },
       ranges,
       options,

@@ -14,6 +14,12 @@ export interface DataFile {
   readonly sizeBytes: number;
 }
 
+/** Bytes [start, endExclusive) of a span. */
+export interface SpanPart {
+  readonly start: number;
+  readonly endExclusive: number;
+}
+
 /** A run to be decoded. Spans are counted from 0 in the run. */
 export interface DecodeJob {
   /** Of the layer. */
@@ -27,8 +33,8 @@ export interface DecodeJob {
   readonly offsets: Float64Array<ArrayBuffer>;
   /** The sha256 of each span, 32 bytes each. */
   readonly digests: Uint8Array<ArrayBuffer>;
-  /** Not 0 for each span whose bytes somebody waits for: they are given before they are written. */
-  readonly wanted: Uint8Array<ArrayBuffer>;
+  /** By span, what somebody waits for: it is given before the span is written. */
+  readonly wanted: readonly (SpanPart | undefined)[];
   /** Where verified spans are written; where there is no file, their bytes are given instead. */
   readonly file: DataFile | undefined;
   /** For messages: where the compressed bytes come from. */
@@ -55,8 +61,14 @@ export type FromDecoder =
   | { readonly type: "ready" }
   /** So many compressed bytes have been dealt with. */
   | { readonly type: "taken"; readonly compressedBytes: number }
-  /** A verified span for those who wait for it; a `span` follows. */
-  | { readonly type: "early"; readonly id: number; readonly index: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** The wanted part of a verified span, which begins `offset` bytes into it; a `span` follows. */
+  | {
+    readonly type: "early";
+    readonly id: number;
+    readonly index: number;
+    readonly offset: number;
+    readonly bytes: Uint8Array<ArrayBuffer>;
+  }
   /** A verified span: in the file where `bytes` is undefined; else not, because of `problem` where there is a file. */
   | {
     readonly type: "span";

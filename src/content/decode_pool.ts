@@ -13,8 +13,8 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** Told of the spans of a run as they are verified; spans are counted from 0 in the run. */
 export interface DecodeEvents {
-  /** A span that was wanted when the job was made, before it is written; `onSpan` follows. */
-  onEarly(index: number, bytes: Uint8Array<ArrayBuffer>): void;
+  /** What was wanted of a span when the job was made, before it is written; `onSpan` follows. */
+  onEarly(index: number, offset: number, bytes: Uint8Array<ArrayBuffer>): void;
   /** A verified span: in the file where `bytes` is undefined; else not, because of `problem` where there is a file. */
   onSpan(index: number, bytes: Uint8Array<ArrayBuffer> | undefined, problem: string | undefined): void;
 }
@@ -271,7 +271,7 @@ class PoolTask implements DecodeTask {
   }
 
   onMessage(message: Exclude<FromDecoder, { type: "ready" | "taken" }>): void {
-    if (message.type === "early") this.#events.onEarly(message.index, message.bytes);
+    if (message.type === "early") this.#events.onEarly(message.index, message.offset, message.bytes);
     else if (message.type === "span") this.#events.onSpan(message.index, message.bytes, message.problem);
     else {
       this.#finish();

@@ -92,8 +92,11 @@ class OpenJob {
       const problem = this.#problem;
       return this.#reply({ type: "span", id, index, bytes, problem }, [bytes.buffer]);
     }
-    const isWanted = this.#job.wanted[index] !== 0;
-    if (isWanted) this.#giveCopy({ type: "early", id, index, bytes });
+    const wanted = this.#job.wanted[index];
+    if (wanted !== undefined) {
+      const part = bytes.slice(wanted.start, wanted.endExclusive);
+      this.#reply({ type: "early", id, index, offset: wanted.start, bytes: part }, [part.buffer]);
+    }
     try {
       const stat = fstatSync(this.#file);
       if (stat.isFile() && stat.size < this.#job.file!.sizeBytes) throw new Error("somebody has cut it short");
@@ -101,13 +104,9 @@ class OpenJob {
       this.#reply({ type: "span", id, index, bytes: undefined, problem: undefined });
     } catch (error) {
       const problem = `cannot write to the cache file ${this.#job.file!.path}: ${messageOf(error)}`;
-      this.#giveCopy({ type: "span", id, index, bytes, problem });
+      const copy = bytes.slice();
+      this.#reply({ type: "span", id, index, bytes: copy, problem }, [copy.buffer]);
     }
-  }
-
-  #giveCopy(message: FromDecoder & { readonly bytes: Uint8Array<ArrayBuffer> | undefined }): void {
-    const bytes = message.bytes!.slice();
-    this.#reply({ ...message, bytes } as FromDecoder, [bytes.buffer]);
   }
 
   #openFile({ path, device, inode }: DataFile): void {

@@ -1,7 +1,7 @@
 import { ClipError, formatDuration, type RangeSource } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
-import type { DataFile, DecodeJob } from "./decode_messages.ts";
+import type { DataFile, DecodeJob, SpanPart } from "./decode_messages.ts";
 import type { DecodePool, DecodeTask } from "./decode_pool.ts";
 import type { Run } from "./read_plan.ts";
 import type { Demand } from "./observer.ts";
@@ -21,12 +21,12 @@ export interface RunRequest {
   readonly demand: Demand;
   /** Where its spans are to be written; undefined: all are given. */
   readonly file: DataFile | undefined;
-  /** Whether somebody waits for a span now. */
-  isWanted(span: number): boolean;
+  /** What of a span somebody waits for now. */
+  wanted(span: number): SpanPart | undefined;
   /** Decoding has begun. */
   onTask(task: DecodeTask): void;
   /** See {@linkcode DecodeEvents}. */
-  onEarly(span: number, bytes: Uint8Array<ArrayBuffer>): void;
+  onEarly(span: number, offset: number, bytes: Uint8Array<ArrayBuffer>): void;
   /** See {@linkcode DecodeEvents}. */
   onSpan(span: number, bytes: Uint8Array<ArrayBuffer> | undefined, problem: string | undefined): void;
   /** It is over: all spans were told of, or there are no more because of `error`. Once for each run, in any order. */
@@ -125,7 +125,7 @@ class OpenRun {
       const { run } = request;
       const job = decodeJob(request, await window, context);
       const task = context.pool.decode(job, request.demand, {
-        onEarly: (index, bytes) => request.onEarly(run.firstSpan + index, bytes),
+        onEarly: (index, offset, bytes) => request.onEarly(run.firstSpan + index, offset, bytes),
         onSpan: (index, bytes, problem) => request.onSpan(run.firstSpan + index, bytes, problem),
       });
       request.onTask(task);
@@ -161,20 +161,21 @@ class OpenRun {
 }
 
 function decodeJob(
-  { run, file, isWanted }: RunRequest,
+  request: RunRequest,
   { window, blockHeader }: Awaited<PendingWindow>,
   { archive, source, inflate }: FetchContext,
 ): DecodeJob {
   const { layers } = archive;
+  const { run, file } = request;
   const from = layers.checkpoint(run.checkpoint);
   const spans = run.endSpan - run.firstSpan;
   const offsets = new Float64Array(spans + 1);
   const digests = new Uint8Array(spans * 32);
-  const wanted = new Uint8Array(spans);
+  const wanted: (SpanPart | undefined)[] = [];
   for (let index = 0; index < spans; index++) {
     offsets[index] = layers.spanOffsets[run.firstSpan + index]!;
     digests.set(layers.spanDigest(run.firstSpan + index), index * 32);
-    wanted[index] = isWanted(run.firstSpan + index) ? 1 : 0;
+    wanted.push(request.wanted(run.firstSpan + index));
   }
   offsets[spans] = layers.spanEnd(run.layer, run.endSpan - 1);
   return {

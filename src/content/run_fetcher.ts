@@ -198,7 +198,7 @@ export class RunFetcher {
       const bytes = await remote!.get(layers.spanDigest(span), plainBytes, this.#closing.signal);
       if (bytes === undefined) return;
       store.keep(flight.run.layer, span, bytes);
-      flight.pass(span, { bytes, tier: "remote" });
+      flight.pass(span, { bytes, offset: 0, tier: "remote" });
       observer?.onSpan?.(flight.run.layer, span, "remote");
     };
     await Promise.all(flights.flatMap((flight) => {
@@ -266,20 +266,23 @@ export class RunFetcher {
     let isAdmitted = true;
     for (let span = run.firstSpan; span < run.endSpan; span++) isAdmitted &&= store.admit(run.layer, span);
     const file = isAdmitted ? store.dataFile(run.layer) : undefined;
-    const had = (bytes: Uint8Array | undefined) => ({ bytes, tier });
+    const had = (bytes: Uint8Array | undefined) => ({ bytes, offset: 0, tier });
     return {
       run,
       demand: flight.demand,
       file,
-      // Nobody looks at what was read ahead or prefetched before it is in the file.
-      isWanted: (span) => options.remote !== undefined || (flight.demand === "read" && flight.isWanted(span)),
+      wanted: (span) => {
+        // Nobody looks at what was read ahead or prefetched before it is in the file.
+        if (options.remote === undefined) return flight.wanted(span);
+        return { start: 0, endExclusive: layers.spanEnd(run.layer, span) - layers.spanOffsets[span]! };
+      },
       onTask: (task) => {
         flight.task = task;
         task.demand = flight.demand;
       },
-      onEarly: (span, bytes) => {
+      onEarly: (span, offset, bytes) => {
         // A prefetch is over when the cache has the span, not before.
-        if (flight.demand === "read") flight.answer(span, had(bytes));
+        if (flight.demand === "read") flight.answer(span, { bytes, offset, tier });
         options.remote?.offer(layers.spanDigest(span), bytes);
       },
       onSpan: (span, bytes, problem) => {

@@ -1,4 +1,5 @@
 import { firstDemand } from "./demand.ts";
+import type { SpanPart } from "./decode_messages.ts";
 import type { DecodeTask } from "./decode_pool.ts";
 import type { Demand, Tier } from "./observer.ts";
 import type { Run } from "./read_plan.ts";
@@ -7,12 +8,19 @@ import type { Run } from "./read_plan.ts";
 export interface HadSpan {
   /** Not to be changed; undefined: they are to be looked for in the store. */
   readonly bytes: Uint8Array | undefined;
+  /** Where they begin in the span, of which there may be more. */
+  readonly offset: number;
   /** Where it came from. */
   readonly tier: Tier;
 }
 
+/** Who waits for a span, and what of it readers among them need, which may grow. */
+interface Waiter extends PromiseWithResolvers<HadSpan> {
+  readonly want: { readonly part: SpanPart | undefined };
+}
+
 /** The span is to be looked for in the store. */
-export const AT_HAND: HadSpan = { bytes: undefined, tier: "disk" };
+export const AT_HAND: HadSpan = { bytes: undefined, offset: 0, tier: "disk" };
 
 /**
  * A run that is wanted: queued, then under way, then over. Those who wait for one of its spans are answered as soon as
@@ -34,7 +42,7 @@ export class RunFlight {
   readonly ended: Promise<void>;
   #end: () => void;
   #passed: Uint8Array;
-  #waiters = new Map<number, PromiseWithResolvers<HadSpan>>();
+  #waiters = new Map<number, Waiter>();
 
   /** Queued. */
   constructor(run: Run, demand: Demand) {
@@ -56,6 +64,11 @@ export class RunFlight {
     return this.#waiters.has(span);
   }
 
+  /** What readers wait for of that span. */
+  wanted(span: number): SpanPart | undefined {
+    return this.#waiters.get(span)?.want.part;
+  }
+
   /** Whether that span has gone by already: who wants it now is not answered by this flight. */
   hasPassed(span: number): boolean {
     return this.#passed[span - this.run.firstSpan] !== 0;
@@ -67,10 +80,10 @@ export class RunFlight {
     if (this.task !== undefined) this.task.demand = this.demand;
   }
 
-  /** A span that has not passed yet. Rejects with what ends the flight before it. */
-  span(span: number): Promise<HadSpan> {
-    let waiter = this.#waiters.get(span);
-    if (waiter === undefined) this.#waiters.set(span, waiter = Promise.withResolvers());
+  /** A span that has not passed yet, for the one want of it. Rejects with what ends the flight before it. */
+  span(span: number, want: { readonly part: SpanPart | undefined }): Promise<HadSpan> {
+    const waiter = { ...Promise.withResolvers<HadSpan>(), want };
+    this.#waiters.set(span, waiter);
     return waiter.promise;
   }
 

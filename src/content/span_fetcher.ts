@@ -1,4 +1,5 @@
 import { ClipError, formatDuration, messageOf, RangesIgnoredError } from "../base/mod.ts";
+import type { SpanPart } from "./decode_messages.ts";
 import type { Demand } from "./observer.ts";
 import { firstDemand } from "./demand.ts";
 import { transferMs } from "./fetch_runs.ts";
@@ -13,11 +14,21 @@ const WAIT_DEADLINES = 2;
 /** What timers can hold. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** How to want a span. */
+export interface WantOptions {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+  /** What is needed of it: that may be had before the rest. */
+  readonly part?: SpanPart | undefined;
+}
+
 /** A span that is wanted, by one or several. */
 interface Want {
   readonly layer: number;
   readonly span: number;
   demand: Demand;
+  /** What readers need of it; undefined where there are none. */
+  part: SpanPart | undefined;
   /** Those who wait. */
   holders: number;
   /** How long a read may wait for it. */
@@ -49,10 +60,11 @@ export class SpanFetcher {
    * @throws {ClipError} when it cannot be had; the reason of `signal`, whereupon it is not fetched if nobody else wants
    * it and its fetch has not begun.
    */
-  async want(layer: number, span: number, demand: Demand, signal?: AbortSignal): Promise<HadSpan> {
+  async want(layer: number, span: number, demand: Demand, { signal, part }: WantOptions = {}): Promise<HadSpan> {
     signal?.throwIfAborted();
-    const want = this.#wants.get(span) ?? this.#newWant(layer, span, demand);
+    const want = this.#wants.get(span) ?? this.#newWant(layer, span, demand, part);
     want.demand = firstDemand(want.demand, demand);
+    want.part = union(want.part, part);
     if (want.flight !== undefined) this.#runs.raise(want.flight, want.demand);
     want.holders++;
     const stopped = Promise.withResolvers<never>();
@@ -75,12 +87,13 @@ export class SpanFetcher {
     this.#runs.close();
   }
 
-  #newWant(layer: number, span: number, demand: Demand): Want {
+  #newWant(layer: number, span: number, demand: Demand, part: SpanPart | undefined): Want {
     const promise = Promise.resolve() as Promise<never>;
     const want: Want = {
       layer,
       span,
       demand,
+      part,
       holders: 0,
       patienceMs: 0,
       flight: undefined,
@@ -171,13 +184,18 @@ export class SpanFetcher {
       if (!flight.hasPassed(want.span)) {
         want.flight = flight;
         this.#runs.raise(flight, want.demand);
-        return await flight.span(want.span);
+        return await flight.span(want.span, want);
       }
       // It went by before anybody asked for it.
       if (this.#parts.store.has(want.layer, want.span)) return AT_HAND;
       await flight.ended;
     }
   }
+}
+
+function union(a: SpanPart | undefined, b: SpanPart | undefined): SpanPart | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return { start: Math.min(a.start, b.start), endExclusive: Math.max(a.endExclusive, b.endExclusive) };
 }
 
 /** Ends a wait that takes longer than the want, as it stands by then, is worth. */

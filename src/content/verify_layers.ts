@@ -47,7 +47,7 @@ export async function verifyLayers(
         run,
         demand: "prefetch",
         file: undefined,
-        isWanted: () => false,
+        wanted: () => undefined,
         onTask: () => {},
         onEarly: () => {},
         onSpan: (_, bytes) => {

@@ -40,7 +40,7 @@ async function fetchAll(
     run,
     demand: "read",
     file: undefined,
-    isWanted: () => false,
+    wanted: () => undefined,
     onTask: () => {},
     onEarly: () => assert.fail("nothing is to be written"),
     onSpan: (span, bytes) => {

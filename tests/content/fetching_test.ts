@@ -261,3 +261,34 @@ test("a decode worker that dies is an error for who waits, not a hang; one that 
   assert.deepEqual(lines, ["decoding on the main thread, which is slower: no worker: Error: no threads"]);
   never.close();
 });
+
+test("readers of different parts of a span, early and late, each get their own", async () => {
+  await withCacheFolder(async (_, cache) => {
+    for (let round = 0; round < 8; round++) {
+      const { sample, release } = await heldSample();
+      const content = openSample(sample, {
+        cache: diskSpanCache(`${cache.description}-${round}`),
+        decodeWorkers: round % 2,
+      });
+      const upper = sample.files.get("/upper")!;
+      const reads = [[7, 10], [60_000, 100], [3, 5]].map(([offset, length]) =>
+        readFile(content, "/upper", offset, length)
+      );
+      await sleep(round);
+      release();
+      for (const [offset, length] of [[90_000, 1000], [0, 1], [20_000, 60_000]]) {
+        for (let ticks = 0; ticks < round * 5; ticks++) await null;
+        reads.push(readFile(content, "/upper", offset, length));
+        await sleep(0);
+      }
+      const got = await Promise.all(reads);
+      const places = [[7, 10], [60_000, 100], [3, 5], [90_000, 1000], [0, 1], [20_000, 60_000]] as const;
+      places.forEach(([offset, length], i) => {
+        assert(equalBytes(got[i]!, upper.subarray(offset, offset + length)), `${offset}, round ${round}`);
+      });
+      const offsets = sample.sources[2]!.requests.map(({ offset }) => offset);
+      assert.equal(new Set(offsets).size, offsets.length, "nothing twice");
+      content.close();
+    }
+  });
+});
