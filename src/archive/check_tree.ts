@@ -10,6 +10,7 @@ import {
   DIRENT_COLUMNS,
   EXTENT_BYTES,
   INODE_COLUMNS,
+  MAX_DEPTH,
   MAX_NAME_BYTES,
   MAX_TARGET_BYTES,
   MAX_XATTR_NAME_BYTES,
@@ -103,6 +104,7 @@ function checkNames(tree: Tree): void {
 function checkDirectories({ columns, direntInodes, direntCount, inodeCount, names, nameStarts }: Tree): Uint32Array {
   const { mode, parent, placeLow, placeHigh } = columns;
   const links = new Uint32Array(inodeCount + 1);
+  const depths = new Uint16Array(inodeCount + 1);
   if ((mode[1]! & S_IFMT) !== S_IFDIR) bad("inodes[1].mode", mode[1]!, "a directory: it is the root");
   if (parent[1] !== 1) bad("inodes[1].parent", parent[1]!, 1);
   links[1] = 1;
@@ -124,6 +126,8 @@ function checkDirectories({ columns, direntInodes, direntCount, inodeCount, name
       if ((mode[child]! & S_IFMT) === S_IFDIR) {
         if (child <= inode || links[child] !== 0) bad(`dirents[${dirent}].inode`, child, "a directory not seen before");
         links[inode]!++;
+        depths[child] = depths[inode]! + 1;
+        if (depths[child]! > MAX_DEPTH) bad(`inodes[${child}] depth`, depths[child]!, `at most ${MAX_DEPTH}`);
       }
       if (links[child] === 0 && parent[child] !== inode) bad(`inodes[${child}].parent`, parent[child]!, inode);
       links[child]!++;

@@ -1,5 +1,5 @@
 import { deflateRawSync } from "node:zlib";
-import { sha256Bytes, writeU64 } from "../base/mod.ts";
+import { ClipError, formatBytes, sha256Bytes, writeU64 } from "../base/mod.ts";
 import { encodeTree } from "./encode_tree.ts";
 import {
   align8,
@@ -12,6 +12,7 @@ import {
   HEADER,
   HEADER_BYTES,
   MAGIC,
+  MAX_PLAIN_BYTES,
   SECTION,
   SECTION_BYTES,
   SECTION_NAMES,
@@ -26,11 +27,12 @@ import type { ArchiveContents, ImageInfo, StoredCheckpoint } from "./model.ts";
 /**
  * The archive as pieces that follow one another in the file. Equal contents give equal bytes (for one version of the
  * zlib that Deno carries): nothing but `contents` enters, no clock and no host name.
+ * @throws {ClipError} `limit` where no reader would take it.
  */
 export function encodeArchive(contents: ArchiveContents): Uint8Array[] {
   const { checkpoints, windows } = encodeCheckpoints(contents.layers.flatMap((layer) => layer.checkpoints));
   const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
-  return encodeSections({
+  const sections = {
     image: text(imageInfo(contents)),
     manifest: contents.manifest,
     config: contents.config,
@@ -38,7 +40,13 @@ export function encodeArchive(contents: ArchiveContents): Uint8Array[] {
     windows,
     spans: encodeSpans(contents),
     ...encodeTree(contents.root),
-  });
+  };
+  const plainBytes = Object.values(sections).reduce((sum, { length }) => sum + length, -windows.length);
+  if (plainBytes > MAX_PLAIN_BYTES) {
+    const limit = formatBytes(MAX_PLAIN_BYTES);
+    throw new ClipError("limit", `an archive of the image would hold ${formatBytes(plainBytes)}, at most ${limit}`);
+  }
+  return encodeSections(sections);
 }
 
 /** Header, section table and sections. All sections but `windows` are deflated where that makes them smaller. */

@@ -211,6 +211,8 @@ export const MAX_PROFILE_RANGES = 65_536;
 
 /** Longest name of a directory entry: what Linux allows. */
 export const MAX_NAME_BYTES = 255;
+/** Most directories on the way to an inode. Linux takes paths of 4,096 bytes: at most 2,048 names from anywhere. */
+export const MAX_DEPTH = 4096;
 /** Longest target of a symlink: what Linux allows. */
 export const MAX_TARGET_BYTES = 4095;
 /** Longest name of an extended attribute. Source: include/uapi/linux/limits.h, XATTR_NAME_MAX. */

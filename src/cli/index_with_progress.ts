@@ -29,6 +29,8 @@ export async function indexWithProgress(
       ...scanOptions(indexing, inflate),
       inflate,
       jobs: indexing.jobs,
+      maxLayerBytes: indexing.maxLayerBytes,
+      maxEntries: indexing.maxEntries,
       layerCount,
       cache,
       log,

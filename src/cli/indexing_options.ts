@@ -6,9 +6,9 @@ import { option } from "@optique/core/primitives";
 import { choice, integer, string } from "@optique/core/valueparser";
 import { KIB, MIB, parseSize } from "../base/mod.ts";
 import { type InflateName, STRATEGY_NAMES, type StrategyName } from "../codec/mod.ts";
-import type { ScanLayerOptions } from "../indexer/mod.ts";
+import { DEFAULT_MAX_ENTRIES, type ScanLayerOptions } from "../indexer/mod.ts";
 import { machinePlatform, parsePlatform, type Platform } from "../oci/mod.ts";
-import { valueOf } from "./options.ts";
+import { size, valueOf } from "./options.ts";
 import { PROGRESS_MODES, type ProgressMode } from "./progress.ts";
 
 /** Spacing of checkpoints in MiB that suits a use. */
@@ -44,6 +44,18 @@ export const indexingOptions = object("Indexing", {
     }),
     DEFAULT_FILE_CHECKPOINT_BYTES,
   ),
+  maxLayerBytes: optional(option("--max-layer-size", size(), {
+    description:
+      message`Refuse layers that unpack to more; default 64GiB, but no more than 4GiB and 1032 times what they \
+take compressed.`,
+  })),
+  maxEntries: withDefault(
+    option("--max-entries", integer({ metavar: "N", min: 1 }), {
+      description:
+        message`Refuse images of more files and directories; default 4000000. Each takes up to 1 KB of memory.`,
+    }),
+    DEFAULT_MAX_ENTRIES,
+  ),
   platform: map(
     optional(option("--platform", string({ metavar: "OS/ARCH[/VARIANT]" }), {
       description: message`Which image of an index; default this machine's.`,
@@ -71,6 +83,8 @@ export interface IndexingChoices {
   readonly checkpointMib: number | undefined;
   readonly checkpoints: StrategyName | undefined;
   readonly fileCheckpoints: number | null;
+  readonly maxLayerBytes: number | undefined;
+  readonly maxEntries: number;
   readonly platform: Platform;
   readonly jobs: number;
   readonly progress: ProgressMode;

@@ -53,6 +53,11 @@ export class EntryListWriter {
     this.#maxPathBytesInAll = maxPathBytesInAll;
   }
 
+  /** How many there are so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** The next. @throws {ClipError} `limit` where the paths, or all, are longer than any reader would take. */
   add(entry: TarEntry): void {
     this.#pathBytes += entry.path.length;

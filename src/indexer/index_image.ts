@@ -1,6 +1,7 @@
 import { UsageError } from "../base/mod.ts";
 import { type ArchiveContents, encodeArchive } from "../archive/mod.ts";
 import { type BlobStore, formatImageReference, type Image } from "../oci/mod.ts";
+import { entryBound } from "./entry_bound.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
 import { mergeLayers } from "./merge_layers.ts";
 import { scanLayers, type ScanLayersOptions } from "./scan_layers.ts";
@@ -35,7 +36,9 @@ export async function indexImage(image: Image, blobs: BlobStore, options: IndexI
   layers.forEach((layer, number) => {
     for (const warning of scans[number]!.warnings) options.log.warn(`layer ${number} (${layer.digest}): ${warning}`);
   });
-  const root = mergeLayers(scans.map((scan) => scan.entries), (message) => options.log.warn(message));
+  const onWarning = (message: string) => options.log.warn(message);
+  const maxEntries = entryBound(options.maxEntries);
+  const root = mergeLayers(scans.map((scan) => scan.entries), onWarning, { maxEntries });
   const archive = encodeArchive(archiveContents({ ...image, layers }, scans, root, options));
   return { archive, archiveBytes: archive.reduce((bytes, piece) => bytes + piece.length, 0), scans, reused };
 }

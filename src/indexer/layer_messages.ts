@@ -2,6 +2,7 @@
 import type { PlainError } from "../base/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { LayerIndexKey } from "./layer_index.ts";
+import type { ScanBounds } from "./layer_scan.ts";
 
 /**
  * To the Worker: at first, where there is one, the port of a digest thread (transferred); then a layer begins, its
@@ -14,6 +15,7 @@ export type ToLayerWorker =
     readonly mediaType: string;
     readonly key: LayerIndexKey;
     readonly inflate: InflateName;
+    readonly bounds: ScanBounds;
   }
   | { readonly type: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "end" };

@@ -3,7 +3,7 @@ import { DigestThread } from "./digest_thread.ts";
 import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
 import { decodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
 import type { InflateName } from "../codec/mod.ts";
-import type { LayerScan } from "./layer_scan.ts";
+import type { LayerScan, ScanBounds } from "./layer_scan.ts";
 
 /** Pieces under way to a Worker before the network has to wait. */
 const MAX_PIECES_UNDER_WAY = 4;
@@ -17,6 +17,8 @@ export interface LayerJob {
   readonly key: LayerIndexKey;
   /** Who inflates. */
   readonly inflate: InflateName;
+  /** Where the scan gives up. */
+  readonly bounds: ScanBounds;
   /** The compressed bytes in order; their buffers are used up. */
   readonly chunks: AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Told of each chunk as it arrives, before it is scanned. */
@@ -81,6 +83,7 @@ export class LayerScanThread {
       mediaType: job.mediaType,
       key: job.key,
       inflate: job.inflate,
+      bounds: job.bounds,
     });
     for await (const piece of gather(job.chunks, job.onCompressed)) {
       this.#underWay++;

@@ -14,6 +14,16 @@ export interface ScanLayerOptions {
   readonly fileCheckpointBytes: number | null;
 }
 
+/** What a scan refuses to go beyond. What it finds within does not depend on it. */
+export interface ScanBounds {
+  /** Plain bytes of the layer. */
+  readonly plainBytes: number;
+  /** Why no more, for the message. */
+  readonly plainBytesReason: string;
+  /** Entries of the layer. */
+  readonly entries: number;
+}
+
 /** The result of a scan. */
 export interface LayerScan {
   /** Name of the codec that read it. */

@@ -7,6 +7,7 @@
  */
 import { type ByteString, ClipError, CorruptError, displayByteString } from "../base/mod.ts";
 import {
+  MAX_DEPTH,
   MAX_NAME_BYTES,
   MAX_TARGET_BYTES,
   S_IFBLK,
@@ -17,6 +18,7 @@ import {
   S_IFREG,
   type TreeNode,
 } from "../archive/mod.ts";
+import { entryBound, TooManyEntriesError } from "./entry_bound.ts";
 import { FileTable, MergedDirectory, type MergedNode } from "./merged_directory.ts";
 import type { EntryKind, TarEntry } from "../tar/mod.ts";
 
@@ -26,8 +28,8 @@ const WHITEOUT = ".wh.";
 const OPAQUE_WHITEOUT = ".wh..wh..opq";
 /** Links followed on the way to one entry, as Linux bounds it. */
 const MAX_LINKS_FOLLOWED = 40;
-/** Deepest path. The kernel takes paths of 4,096 bytes, so at most 2,048 components from anywhere. */
-const MAX_DEPTH = 4096;
+/** Names gone through on the way to all entries: some 30 s. Four million of them, 64 deep, are that many. */
+const MAX_STEPS = 2 ** 28;
 /** A layer of more warnings than these is told of the rest in one line. */
 const MAX_WARNINGS = 20;
 
@@ -45,13 +47,29 @@ export type MergeWarning = (message: string) => void;
 
 /**
  * The merged tree. Each layer's entries are gone through twice, and not changed.
+ * @param bounds `maxEntries`: files and directories that may be made on the way, those that no layer has an entry for
+ * among them. `maxSteps`: names that may be gone through.
  * @throws {CorruptError} naming layer and entry for one that leads outside the root or cannot be placed.
+ * @throws {ClipError} `limit` for too many nodes, or paths that take too many steps.
  */
-export function mergeLayers(layers: readonly Iterable<TarEntry>[], onWarning: MergeWarning): TreeNode {
+export function mergeLayers(
+  layers: readonly Iterable<TarEntry>[],
+  onWarning: MergeWarning,
+  { maxEntries = entryBound(), maxSteps = MAX_STEPS }: { maxEntries?: number; maxSteps?: number } = {},
+): TreeNode {
   const files = new FileTable();
   const root = impliedDirectory(files);
-  layers.forEach((entries, layer) => new LayerApplication({ root, files, layer, onWarning }).apply(entries));
+  const spent: MergeSpending = { maxEntries, maxSteps, entries: 0, steps: 0 };
+  layers.forEach((entries, layer) => new LayerApplication({ root, files, layer, onWarning, spent }).apply(entries));
   return root;
+}
+
+/** What all layers together have taken. */
+interface MergeSpending {
+  readonly maxEntries: number;
+  readonly maxSteps: number;
+  entries: number;
+  steps: number;
 }
 
 /** A directory that no layer has an entry for. */
@@ -83,6 +101,7 @@ interface LayerPlace {
   readonly files: FileTable;
   readonly layer: number;
   readonly onWarning: MergeWarning;
+  readonly spent: MergeSpending;
 }
 
 class LayerApplication {
@@ -90,12 +109,14 @@ class LayerApplication {
   #files: FileTable;
   #layer: number;
   #onWarning: MergeWarning;
+  #spent: MergeSpending;
   #warnings = 0;
   /** The folder of an entry before, as written, and the directory that it is: neighbours mostly share them. */
   #lastFolder: ByteString = "";
   #lastParent: MergedNode | undefined;
 
-  constructor({ root, files, layer, onWarning }: LayerPlace) {
+  constructor({ root, files, layer, onWarning, spent }: LayerPlace) {
+    this.#spent = spent;
     this.#root = root;
     this.#files = files;
     this.#layer = layer;
@@ -120,6 +141,7 @@ class LayerApplication {
 
   /** Second pass: all but whiteouts, and what lies below them. */
   #add(entry: TarEntry): void {
+    this.#spendSteps(entry, 1);
     const { path } = entry;
     const cut = path.lastIndexOf("/");
     if (this.#lastParent !== undefined && cut === this.#lastFolder.length && path.startsWith(this.#lastFolder)) {
@@ -159,6 +181,7 @@ class LayerApplication {
     this.#warnOfOverlayMarks(entry);
     const existing = parent.children!.get(name);
     if (entry.kind === "directory" && existing?.children !== undefined) return describe(existing, entry);
+    this.#spendEntry();
     const added = FileTable.takes(entry) ? this.#files.add(entry, this.#layer) : this.#newNode(entry);
     parent.children!.set(ownString(name), added);
     if (existing !== undefined) this.#lastParent = undefined; // it may lie on the way to it
@@ -211,14 +234,19 @@ class LayerApplication {
         if (way.length > 1) way.pop();
         continue;
       }
+      this.#spendSteps(entry, 1);
       const here = way.at(-1)!;
       let child = here.children!.get(name);
       if (child === undefined) {
         if (!create) return undefined;
+        this.#spendEntry();
         here.children!.set(name, child = impliedDirectory(this.#files));
       }
-      if (child.children !== undefined) way.push(child);
-      else if ((child.mode & 0o170000) === S_IFLNK) {
+      if (child.children !== undefined) {
+        way.push(child);
+        // Through symlinks a path leads deeper than it is long.
+        if (way.length > MAX_DEPTH) this.#bad(entry, "depth of path", way.length, `at most ${MAX_DEPTH}`);
+      } else if ((child.mode & 0o170000) === S_IFLNK) {
         if (++followed > MAX_LINKS_FOLLOWED) {
           this.#bad(entry, "path", displayByteString(entry.path), `at most ${MAX_LINKS_FOLLOWED} symlinks on the way`);
         }
@@ -233,6 +261,7 @@ class LayerApplication {
   /** The parts of a path inside the image: no `.`, no empty ones; refuses `..`, which could lead outside. */
   #components(path: ByteString, entry: TarEntry, field: string): ByteString[] {
     const components = path.split("/").filter((part) => part !== "" && part !== ".");
+    this.#spendSteps(entry, components.length);
     if (components.length > MAX_DEPTH) this.#bad(entry, `depth of ${field}`, components.length, `at most ${MAX_DEPTH}`);
     for (const part of components) {
       if (part === "..") this.#bad(entry, field, displayByteString(path), "a path without ..");
@@ -242,6 +271,20 @@ class LayerApplication {
       if (part.includes("\0")) this.#bad(entry, field, displayByteString(path), "a path without NUL");
     }
     return components;
+  }
+
+  #spendEntry(): void {
+    if (++this.#spent.entries > this.#spent.maxEntries) throw new TooManyEntriesError(this.#spent.maxEntries);
+  }
+
+  #spendSteps(entry: TarEntry, steps: number): void {
+    this.#spent.steps += steps;
+    if (this.#spent.steps <= this.#spent.maxSteps) return;
+    const place = `layer ${this.#layer}, entry ${displayByteString(entry.path).slice(0, 300)}`;
+    throw new ClipError(
+      "limit",
+      `${place}: with those before, paths lead over more than ${this.#spent.maxSteps} names`,
+    );
   }
 
   #warnOfOverlayMarks(entry: TarEntry): void {

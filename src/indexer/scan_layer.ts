@@ -1,4 +1,4 @@
-import { assert, MIB } from "../base/mod.ts";
+import { assert, ClipError, formatBytes, GIB, MIB } from "../base/mod.ts";
 import { packWindow, type StoredCheckpoint } from "../archive/mod.ts";
 import {
   type Checkpoint,
@@ -9,13 +9,17 @@ import {
   type Scanner,
 } from "../codec/mod.ts";
 import { type TarEntry, TarScanner } from "../tar/mod.ts";
+import { TooManyEntriesError } from "./entry_bound.ts";
 import { EntryListWriter } from "./entry_list.ts";
-import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import { unpacksToMore } from "./scan_bounds.ts";
+import type { LayerScan, ScanBounds, ScanLayerOptions } from "./layer_scan.ts";
 import { InlineDigester, type PlainDigester } from "./plain_digester.ts";
 import type { PlainDigests, SpanLimits } from "./stream_digester.ts";
 
 /** Spans without a checkpoint of their own are closed at twice the spacing, or at this. */
 const LEAST_LONGEST_SPAN_BYTES = 4 * MIB;
+/** All windows of a layer. A layer of 64 GiB whose every window is needed whole has so much at the usual spacing. */
+const MAX_WINDOW_BYTES_IN_ALL = GIB;
 /** A layer of more warnings than these is told of the rest in one line. */
 const MAX_WARNINGS = 20;
 
@@ -47,6 +51,8 @@ export class LayerScanner {
   #fileStarts: number[] = [];
   #checkpoints: StoredCheckpoint[] = [];
   #newest: Checkpoint | undefined;
+  #windowBytes = 0;
+  #bounds: ScanBounds | undefined;
   #warnings: string[] = [];
   #moreWarnings = 0;
 
@@ -54,14 +60,15 @@ export class LayerScanner {
    * Nothing pushed yet.
    * @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format.
    * @param tools `digester`: who takes the plain stream, instead of the scanner itself; then `drain` and `result` are to
-   * be called in place of `finish`.
+   * be called in place of `finish`. `bounds`: default none.
    */
   constructor(
     mediaType: string,
     options: ScanLayerOptions,
-    { inflate, digester }: { inflate?: InflateName; digester?: PlainDigester } = {},
+    { inflate, digester, bounds }: { inflate?: InflateName; digester?: PlainDigester; bounds?: ScanBounds } = {},
   ) {
     this.#inflate = inflate;
+    this.#bounds = bounds;
     this.#inline = digester === undefined ? new InlineDigester(spanLimits(options)) : undefined;
     this.#digester = digester ?? this.#inline!;
     this.#mediaType = mediaType;
@@ -77,7 +84,7 @@ export class LayerScanner {
     return this.#plainBytes;
   }
 
-  /** The next compressed bytes. @throws {CorruptError} */
+  /** The next compressed bytes. @throws {CorruptError} @throws {ClipError} `limit` beyond the bounds. */
   push(compressed: Uint8Array): void {
     this.#compressedBytes += compressed.length;
     if (this.#scanner !== undefined) return this.#scanner.push(compressed);
@@ -142,11 +149,15 @@ export class LayerScanner {
 
   #onPlain(bytes: Uint8Array): void {
     this.#plainBytes += bytes.length;
+    if (this.#bounds !== undefined && this.#plainBytes > this.#bounds.plainBytes) throw unpacksToMore(this.#bounds);
     this.#digester.write(bytes);
     this.#tar.push(bytes);
   }
 
   #onEntry(entry: TarEntry): void {
+    if (this.#bounds !== undefined && this.#entries.length === this.#bounds.entries) {
+      throw new TooManyEntriesError(this.#bounds.entries);
+    }
     this.#entries.add(entry);
     const { strategy, fileCheckpointBytes } = this.#options;
     if (strategy === "interval" || strategy === "sparse") return;
@@ -168,6 +179,11 @@ export class LayerScanner {
     const checkpoint = this.#newest;
     if (checkpoint === undefined) return;
     const { kind, plainOffset, compressedBitOffset, atHeader, prefixBytes, window, block } = checkpoint;
+    const packedWindow = packWindow({ ...window, blockHeader: block?.header ?? new Uint8Array(0) });
+    this.#windowBytes += packedWindow.length;
+    if (this.#windowBytes > MAX_WINDOW_BYTES_IN_ALL) {
+      throw new ClipError("limit", `its windows take more than ${formatBytes(MAX_WINDOW_BYTES_IN_ALL)}`);
+    }
     this.#checkpoints.push({
       kind,
       plainOffset,
@@ -175,7 +191,7 @@ export class LayerScanner {
       atHeader,
       prefixBytes,
       blockBitOffset: block?.headerBitOffset,
-      packedWindow: packWindow({ ...window, blockHeader: block?.header ?? new Uint8Array(0) }),
+      packedWindow,
     });
   }
 

@@ -12,6 +12,7 @@ import type { BlobStore, LayerDescriptor } from "../oci/mod.ts";
 import { type IndexCache, layerIndexKey } from "./index_cache.ts";
 import { LayerScanThread } from "./layer_pool.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import { type BoundOptions, checkKnown, LearntBytes, scanBounds } from "./scan_bounds.ts";
 
 /** Of a blob: smaller ones are read before a further thread is up. */
 const LEAST_BYTES_DIGESTED_APART = 8 * MIB;
@@ -35,7 +36,7 @@ export interface LayerProgress {
 }
 
 /** How layers are read. */
-export interface ScanLayersOptions extends ScanLayerOptions {
+export interface ScanLayersOptions extends ScanLayerOptions, BoundOptions {
   /** Layers scanned at once, at least 1. */
   readonly jobs: number;
   /** Who inflates; default kernel. */
@@ -71,6 +72,7 @@ export async function scanLayers(
     if (!numbers.has(layer.digest)) numbers.set(layer.digest, number);
   });
   const known = await readKnown(layers, [...numbers.values()], options);
+  const learnt = new LearntBytes();
   const unknown = [...numbers.values()].filter((number) => !known.has(layers[number]!.digest));
   const scans = new Map([...known, ...await scanUnknown(layers, unknown, blobs, options)]);
   return {
@@ -78,6 +80,7 @@ export async function scanLayers(
       const scan = scans.get(layer.digest)!;
       // Two mentions of one blob have one digest, but may differ in the rest.
       checkScan(layer, scan, layerName(layer, number));
+      learnt.add(scan);
       return scan;
     }),
     reused: layers.map((layer) => known.has(layer.digest)),
@@ -97,6 +100,11 @@ async function readKnown(
     const { digest, sizeBytes } = layers[number]!;
     const scan = await cache.read(layers[number]!, options);
     if (scan === undefined) continue;
+    try {
+      checkKnown(scan, scanBounds(layers[number]!, options));
+    } catch (error) {
+      throw inLayer(error, layerName(layers[number]!, number));
+    }
     known.set(digest, scan);
     log.debug(`reused ${layerName(layers[number]!, number)}`, { entries: scan.entries.length });
     const { plainBytes } = scan;
@@ -122,6 +130,7 @@ async function scanUnknown(
 ): Promise<Map<string, LayerScan>> {
   const queue = [...numbers].sort((a, b) => layers[b]!.sizeBytes - layers[a]!.sizeBytes);
   const scans = new Map<string, LayerScan>();
+  const learnt = new LearntBytes();
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   const threadCount = Math.min(options.jobs, queue.length);
@@ -133,10 +142,9 @@ async function scanUnknown(
     const thread = new LayerScanThread({ digestApart });
     try {
       for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
-        scans.set(
-          layers[number]!.digest,
-          await scanLayer(thread, layers[number]!, number, blobs, { ...options, signal }),
-        );
+        const scan = await scanLayer(thread, layers[number]!, number, blobs, { ...options, signal });
+        learnt.add(scan);
+        scans.set(layers[number]!.digest, scan);
       }
     } catch (error) {
       stop.abort(error);
@@ -184,6 +192,7 @@ async function scanLayer(
       mediaType: layer.mediaType,
       key: layerIndexKey(layer, options),
       inflate: options.inflate ?? "kernel",
+      bounds: scanBounds(layer, options),
       chunks: blobs.layer(layer).stream({ ...(options.signal === undefined ? {} : { signal: options.signal }) }),
       onCompressed: (chunk) => {
         digester.update(chunk);

@@ -78,7 +78,17 @@ export function describeNetworkFailure(error: unknown): { text: string; lasting:
 
 /** `value`, which is untrusted, as one line that cannot drive a terminal, cut at `maxLength` units. */
 export function show(value: unknown, maxLength = 200): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value)?.slice(0, maxLength * 2) ?? "nothing";
+  const text = typeof value === "string" ? value : jsonText(value).slice(0, maxLength * 2);
   const cut = text.length <= maxLength ? text : `${text.slice(0, maxLength)}…`;
   return displayByteString(utf8ToByteString(cut));
+}
+
+/** `value` as JSON. What is nested so deep that writing it down takes more than the stack is only called so. */
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "nothing";
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "a value nested too deep to show";
+  }
 }

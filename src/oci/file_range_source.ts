@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { setImmediate } from "node:timers";
 import { type ByteRange, ClipError, messageOf, type RangeSource, type StreamOptions } from "../base/mod.ts";
 import { checkRange } from "./check_range.ts";
@@ -18,11 +18,7 @@ export class LazyFile {
   /** How many bytes it has now. @throws {ClipError} */
   sizeBytes(): number {
     const descriptor = this.#open();
-    return this.#attempt(() => {
-      const status = fstatSync(descriptor);
-      if (!status.isFile()) throw new ClipError("io", `cannot read ${this.path}: it is not a regular file`);
-      return status.size;
-    });
+    return this.#attempt(() => fstatSync(descriptor).size);
   }
 
   /**
@@ -55,7 +51,13 @@ export class LazyFile {
 
   #open(): number {
     if (this.#isClosed) throw new ClipError("aborted", `cannot read ${this.path}: it was closed`);
-    this.#descriptor ??= this.#attempt(() => openSync(this.path, "r"));
+    this.#descriptor ??= this.#attempt(() => {
+      // Looked at before: to open a named pipe is to wait for whoever writes to it.
+      if (!statSync(this.path).isFile()) {
+        throw new ClipError("io", `cannot read ${this.path}: it is not a regular file`);
+      }
+      return openSync(this.path, "r");
+    });
     return this.#descriptor;
   }
 

@@ -6,6 +6,9 @@ import { parsePaxRecords, type PaxRecords } from "./pax.ts";
 /** The types of header whose data are about the entry to come: PAX, Solaris' name for it, PAX global, GNU. */
 const EXTENDED_TYPES = "xXgLK";
 
+/** What the keywords of sparse files begin with. */
+const SPARSE_KEYWORDS = "GNU.sparse.";
+
 /** What the extended headers before an entry said. */
 export interface Extensions {
   /** Of PAX headers for this entry. */
@@ -99,15 +102,17 @@ export class ExtendedHeaders implements Extensions {
     parsePaxRecords(data, this.globalPax, this.#headerOffset);
     let totalBytes = 0;
     for (const [keyword, value] of this.globalPax) {
-      if (value === "") this.globalPax.delete(keyword);
+      // A map of one file, which would be gone through anew for each file behind it.
+      if (value === "" || keyword.startsWith(SPARSE_KEYWORDS)) this.globalPax.delete(keyword);
       else totalBytes += keyword.length + value.length;
     }
-    this.#bound("PAX global records", totalBytes, this.#limits.extendedHeaderBytes);
+    this.#bound("PAX global records", totalBytes, this.#limits.globalRecordBytes);
+    this.#bound("PAX global records", this.globalPax.size, this.#limits.globalRecords, "records");
   }
 
-  #bound(field: string, actual: number, maxBytes: number): void {
-    if (actual <= maxBytes) return;
-    const expected = `at most ${maxBytes} bytes`;
+  #bound(field: string, actual: number, most: number, unit: "bytes" | "records" = "bytes"): void {
+    if (actual <= most) return;
+    const expected = `at most ${most} ${unit}`;
     throw new CorruptError({ subject: "tar", field, offset: this.#headerOffset, actual, expected });
   }
 }

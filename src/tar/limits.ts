@@ -1,9 +1,13 @@
-import { MIB } from "../base/mod.ts";
+import { KIB, MIB } from "../base/mod.ts";
 
 /** Bounds on what one entry may make a scanner hold; each guards memory against hostile archives. */
 export interface TarLimits {
-  /** One extended header's data (PAX records, a GNU long name), and all PAX global records in force together. */
+  /** One extended header's data: PAX records, a GNU long name. */
   readonly extendedHeaderBytes: number;
+  /** Length of PAX global records in force together: they cost time at each entry that follows. */
+  readonly globalRecordBytes: number;
+  /** How many of them there may be. */
+  readonly globalRecords: number;
   /** All extended headers before one entry, their own blocks included. */
   readonly extendedBytesPerEntry: number;
   /** A path or link target. */
@@ -24,6 +28,8 @@ export interface TarLimits {
  */
 export const TAR_LIMITS: TarLimits = {
   extendedHeaderBytes: MIB,
+  globalRecordBytes: 64 * KIB,
+  globalRecords: 256,
   extendedBytesPerEntry: 4 * MIB,
   pathBytes: 4 * 4096,
   xattrs: 1000,

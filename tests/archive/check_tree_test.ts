@@ -65,6 +65,16 @@ Deno.test("a tree without an inode", async () => {
   });
 });
 
+Deno.test("a tree deeper than any path", async () => {
+  const chain = (depth: number) => {
+    let node = directory();
+    for (let i = 0; i < depth; i++) node = directory({ d: node });
+    return archiveBytes(contents(node));
+  };
+  await openAndVerify(chain(4096));
+  await refuses(chain(4097), /^inodes\[4098\] depth$/);
+});
+
 Deno.test("entry 0 of the columns is zero", async () => {
   await refusesTampered(/^inodes\[0\]\.gid$/, (sections) => inodeColumn(sections, "gid")[0] = 1);
 });

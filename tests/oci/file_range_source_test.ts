@@ -60,6 +60,15 @@ Deno.test("a file that shrank, is another one, is closed, or is none", () =>
     folder.close();
   }));
 
+Deno.test("a named pipe in place of a file is refused, not waited for", () =>
+  withFolder(async (folder) => {
+    const { success } = new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).outputSync();
+    assert(success);
+    const pipe = new LazyFile(`${folder}/pipe`);
+    const error = await failure(() => pipe.sizeBytes(), "io");
+    assert.match(error.message, /pipe: it is not a regular file$/);
+  }));
+
 Deno.test("aborting ends a stream between two pieces", () =>
   withFile(async (_, file) => {
     const source = new FileRangeSource({ file, offset: 0, sizeBytes: BYTES.length, description: "x" });

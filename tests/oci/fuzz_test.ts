@@ -77,6 +77,17 @@ function mutate(value: unknown, random: (below: number) => number, rarity: numbe
   }));
 }
 
+Deno.test("values nested a million deep are refused in one line, wherever they are", () => {
+  const deep = (before: string, after = "") => `${before}${"[".repeat(1e6)}${"]".repeat(1e6)}${after}`;
+  const manifest = deep(`{"schemaVersion":2,"mediaType":"${MANIFEST.mediaType}","config":`, "}");
+  for (const text of [deep(""), deep('{"schemaVersion":', "}"), manifest, manifest.replace('"config":', '"layers":')]) {
+    assert.throws(() => parseDocument(new TextEncoder().encode(text), "", "fuzz"), (error) => {
+      assert(error instanceof ClipError && error.code === "corrupt", String(error));
+      return !error.message.includes("\n") && error.message.length < 1000;
+    });
+  }
+});
+
 const RUNS = 4000;
 
 for (

@@ -321,7 +321,8 @@ Deno.test("tar: extended headers are bounded, each and together", () => {
     { extendedBytesPerEntry: 15 * (512 + 13) + 500 },
   );
   const globals = Array.from({ length: 20 }, (_, i) => paxHeader({ [`key${i}`]: "v".repeat(100) }, "g"));
-  corrupt(tar(...globals), { field: "PAX global records", offset: 9 * 1024 }, { extendedHeaderBytes: 1000 });
+  corrupt(tar(...globals), { field: "PAX global records", offset: 9 * 1024 }, { globalRecordBytes: 1000 });
+  corrupt(tar(...globals), { field: "PAX global records", offset: 9 * 1024 }, { globalRecords: 9 });
   // A million of them, none of which an entry follows, never held together.
   const scanner = new TarScanner({ onEntry: () => assert.fail("no entry") });
   const header = paxHeader({ comment: "c" });
@@ -329,6 +330,12 @@ Deno.test("tar: extended headers are bounded, each and together", () => {
     for (let i = 0; i < 1_000_000; i++) scanner.push(header);
   }, /extended headers before one entry at byte \d+: found \d+, expected at most 4194304 bytes/);
   assert(scanner.plainOffset < 10 << 20);
+});
+
+Deno.test("tar: a sparse map in a global header is no map of the files behind it", () => {
+  const map = { "GNU.sparse.map": "0,1".padEnd(60_000, ",0,0"), "GNU.sparse.size": "9" };
+  const { entries } = scanTar([tar(paxHeader(map, "g"), tarEntry({ path: "f", data: "x" }))]);
+  assert.deepEqual(entries.map(({ sizeBytes, sparse }) => [sizeBytes, sparse]), [[1, undefined]]);
 });
 
 Deno.test("tar: the end of the archive", () => {
