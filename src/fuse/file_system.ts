@@ -41,7 +41,7 @@ export const READ_DEFERRED: number = -4096;
 
 /** What a FUSE server needs to know of the tree it serves. */
 export interface FileSystem {
-  /** Whether any node has extended attributes: where none has, the kernel is told never to ask. */
+  /** Whether any node has extended attributes: where none has, the kernel is told never to ask for one. */
   readonly hasXattrs: boolean;
   /** The inode of the child of `parent` named by bytes [start, endExclusive); 0 if there is none; or −errno. */
   lookup(parent: number, bytes: Uint8Array, start: number, endExclusive: number): number;

@@ -49,7 +49,10 @@ export function statfs({ fs, statistics, reply, replyView }: Exchange): number {
   return Kstatfs.sizeBytes;
 }
 
-/** GETXATTR: a value, or its length where `size` is 0. ENOSYS, once, makes the kernel never ask again. */
+/**
+ * GETXATTR: a value, or its length where `size` is 0. The kernel asks at every exec and on behalf of every `ls -l`;
+ * where nothing has attributes, ENOSYS makes it never ask again, and callers see EOPNOTSUPP.
+ */
 export function getxattr(exchange: Exchange): number {
   const { fs, inode, request, requestView, reply, bodyBytes } = exchange;
   if (!fs.hasXattrs) return -Errno.ENOSYS;
@@ -61,10 +64,12 @@ export function getxattr(exchange: Exchange): number {
   return xattrReply(exchange, room, result);
 }
 
-/** LISTXATTR: names, each with a NUL, or their length where `size` is 0. */
+/**
+ * LISTXATTR: names, each with a NUL, or their length where `size` is 0. Answered in any case: to programs that copy
+ * attributes, a file system without any is not one that has none on its files.
+ */
 export function listxattr(exchange: Exchange): number {
   const { fs, inode, requestView, reply, bodyBytes } = exchange;
-  if (!fs.hasXattrs) return -Errno.ENOSYS;
   const room = Math.min(requestView.getUint32(REQUEST_BODY + GetxattrIn.size, true), bodyBytes);
   return xattrReply(exchange, room, fs.listXattrs(inode, reply, BODY, room));
 }

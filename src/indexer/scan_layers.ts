@@ -8,7 +8,7 @@ import {
   MIB,
 } from "../base/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
-import type { BlobStore, LayerDescriptor } from "../oci/mod.ts";
+import { type BlobStore, isNonDistributable, type LayerDescriptor } from "../oci/mod.ts";
 import { type IndexCache, layerIndexKey } from "./index_cache.ts";
 import { LayerScanThread } from "./layer_pool.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
@@ -209,7 +209,7 @@ async function scanLayer(
     report(true);
     return scan;
   } catch (error) {
-    throw inLayer(error, name);
+    throw inLayer(error, name, layer);
   }
 }
 
@@ -243,9 +243,12 @@ function logCheckpoints(name: string, scan: LayerScan, log: Logger): void {
   log.debug(`scanned ${name}`, { codec, compressedBytes, plainBytes, entries: scan.entries.length, ...counts });
 }
 
-function inLayer(error: unknown, name: string): unknown {
-  if (!(error instanceof ClipError) || error.message.includes(name)) return error;
-  const named = new ClipError(error.code, `${name}: ${error.message}`, {
+function inLayer(error: unknown, name: string, { mediaType }: LayerDescriptor): unknown {
+  if (!(error instanceof ClipError)) return error;
+  const absent = error.code === "not_found" && isNonDistributable(mediaType);
+  if (!absent && error.message.includes(name)) return error;
+  const why = absent ? ` is of a type that is not distributed (${mediaType}), and is not with the image` : "";
+  const named = new ClipError(error.code, `${name}${why}: ${error.message}`, {
     cause: error.cause,
     retryable: error.retryable,
   });

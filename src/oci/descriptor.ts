@@ -35,7 +35,7 @@ export interface LayerDescriptor {
   readonly diffId: Digest;
   /** Of the blob, compressed as it is. */
   readonly sizeBytes: number;
-  /** One that `layerKind` calls a layer. */
+  /** One that `isLayerType` takes. */
   readonly mediaType: string;
 }
 

@@ -11,7 +11,7 @@ import {
   stringField,
   wrong,
 } from "./json_fields.ts";
-import { documentKind, isImageConfigType, layerKind, MediaType } from "./media_types.ts";
+import { documentKind, isImageConfigType, isLayerType, MediaType } from "./media_types.ts";
 
 /** The manifest of one image. Source: OCI image-spec manifest.md; Docker manifest-v2-2.md. */
 export interface Manifest {
@@ -135,11 +135,10 @@ function parseManifest(object: JsonObject, mediaType: string, place: JsonPlace):
   return { kind: "manifest", mediaType, config, layers };
 }
 
-function checkLayer(layer: Descriptor, place: JsonPlace): void {
-  const kind = layerKind(layer.mediaType);
-  if (kind === "layer") return;
-  const why = kind === "foreign" ? "is foreign: registries do not hold it" : "is of a type that clip cannot read";
-  throw new ClipError("unsupported", `${place.source}: layer ${layer.digest} ${why} (${show(layer.mediaType)})`);
+function checkLayer({ digest, mediaType }: Descriptor, place: JsonPlace): void {
+  if (isLayerType(mediaType)) return;
+  const text = `${place.source}: layer ${digest} is of a type that clip cannot read (${show(mediaType)})`;
+  throw new ClipError("unsupported", text);
 }
 
 /** The error for a document that says it is larger than clip reads. */

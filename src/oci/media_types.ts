@@ -19,15 +19,9 @@ export const MANIFEST_ACCEPT: string = [
   MediaType.dockerManifest,
 ].join(", ");
 
-/** Layers that are tars, compressed or not. */
-const LAYER_TYPES: ReadonlySet<string> = new Set([
-  MediaType.ociLayerTar,
-  MediaType.ociLayerGzip,
-  MediaType.ociLayerZstd,
-  "application/vnd.docker.image.rootfs.diff.tar",
-  "application/vnd.docker.image.rootfs.diff.tar.gzip",
-  "application/vnd.docker.image.rootfs.diff.tar.zstd",
-]);
+/** Layers that are tars, compressed or not; also those that are not for everybody to distribute. */
+const LAYER_TYPE =
+  /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+(?:gzip|zstd))?|docker\.image\.rootfs(?:\.foreign)?\.diff\.tar(?:\.(?:gzip|zstd))?)$/;
 
 /** Configs of images. Docker before 1.10's successors pushed them as plain octets, and such images are still about. */
 const CONFIG_TYPES: ReadonlySet<string> = new Set([
@@ -48,10 +42,17 @@ export function isImageConfigType(mediaType: string): boolean {
   return CONFIG_TYPES.has(mediaType);
 }
 
-/** What a layer of this type is to clip: one it can read, one that registries do not hold, or something else. */
-export function layerKind(mediaType: string): "layer" | "foreign" | "unknown" {
-  if (LAYER_TYPES.has(mediaType)) return "layer";
-  return /\.(?:foreign\.diff\.|image\.layer\.nondistributable\.)/.test(mediaType) ? "foreign" : "unknown";
+/** Whether a layer of this type is one that clip can read. */
+export function isLayerType(mediaType: string): boolean {
+  return LAYER_TYPE.test(mediaType);
+}
+
+/**
+ * Whether layers of this type are mostly not where the image is. They are read all the same if they are.
+ * Source: OCI image-spec layer.md, "Non-Distributable Layers".
+ */
+export function isNonDistributable(mediaType: string): boolean {
+  return /\.(?:foreign\.diff|image\.layer\.nondistributable)\./.test(mediaType);
 }
 
 /** The media type in a Content-Type header: lower case, without parameters; empty where there is none. */

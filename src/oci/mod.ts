@@ -7,6 +7,7 @@ export { RegistryError, type RegistryErrorDetails } from "./errors.ts";
 export { type FilePart, FileRangeSource, LazyFile } from "./file_range_source.ts";
 export { type Image } from "./image.ts";
 export { type ImageConfig, type RunConfig } from "./image_config.ts";
+export { isNonDistributable } from "./media_types.ts";
 export { openBlobStore } from "./open_blob_store.ts";
 export { formatPlatform, machinePlatform, parsePlatform, type Platform } from "./platform.ts";
 export {

@@ -20,7 +20,7 @@ const MAX_DOCUMENTS = 64;
  * The image that `reference` names, for `platform`, and where its layers can be read; the caller closes `blobs`.
  * Manifests, indexes and config are verified against digests and sizes; layers are not read.
  * @throws {ClipError} `not_found` when there is no image for the platform (what there is, is listed); `unsupported`
- * for artifacts, schema 1 and foreign layers; `corrupt`, `digest_mismatch`, `limit` for bad documents; `denied`,
+ * for artifacts, schema 1 and layers that are no tars; `corrupt`, `digest_mismatch`, `limit` for bad documents; `denied`,
  * `registry`, `network` from registries. @throws the reason of the signal.
  */
 export async function resolveImage(

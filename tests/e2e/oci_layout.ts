@@ -16,6 +16,7 @@ export interface LayoutLayer {
 /** The media type of gzip layers. */
 export const GZIP_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip";
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG = "application/vnd.oci.image.config.v1+json";
 
 /** `sha256:…` of some bytes. */
 export function digestOf(bytes: Uint8Array | string): string {
@@ -37,30 +38,58 @@ export function writeBlob(layout: string, bytes: Uint8Array | string): string {
 
 /** Puts a gzip layer of these members into a layout. */
 export function writeLayer(layout: string, members: readonly TarMember[]): LayoutLayer {
-  const tar = concatenate([...members.map(tarMember), tarEnd()]);
-  const blob = gzipSync(tar);
-  return { mediaType: GZIP_LAYER, digest: writeBlob(layout, blob), diffId: digestOf(tar), sizeBytes: blob.length };
+  return writeTarLayer(layout, concatenate([...members.map(tarMember), tarEnd()]));
+}
+
+/** Puts a tar into a layout as a layer: compressed by gzip, unless its blob is given. */
+export function writeTarLayer(
+  layout: string,
+  tar: Uint8Array,
+  { blob = gzipSync(tar), mediaType = GZIP_LAYER }: { blob?: Uint8Array; mediaType?: string } = {},
+): LayoutLayer {
+  return { mediaType, digest: writeBlob(layout, blob), diffId: digestOf(tar), sizeBytes: blob.length };
+}
+
+/** A document in a layout, and what an index may say of it. */
+export interface LayoutDocument {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly platform?: { readonly os: string; readonly architecture: string };
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Puts a document into a layout. */
+export function writeDocument(layout: string, mediaType: string, value: unknown): LayoutDocument {
+  const text = JSON.stringify(value);
+  return { mediaType, digest: writeBlob(layout, text), size: new TextEncoder().encode(text).length };
+}
+
+/** Puts config and manifest of an image of the layers, all in the layout already, into it; in Docker's types or OCI's. */
+export function writeManifest(
+  layout: string,
+  layers: readonly LayoutLayer[],
+  architecture: string,
+  types: { readonly manifest: string; readonly config: string } = { manifest: MANIFEST, config: CONFIG },
+): LayoutDocument {
+  const platform = { os: "linux", architecture };
+  const rootfs = { type: "layers", diff_ids: layers.map((layer) => layer.diffId) };
+  const config = writeDocument(layout, types.config, { ...platform, config: { Cmd: ["/bin/sh"] }, rootfs });
+  const descriptors = layers.map(({ mediaType, digest, sizeBytes }) => ({ mediaType, digest, size: sizeBytes }));
+  const value = { schemaVersion: 2, mediaType: types.manifest, config, layers: descriptors };
+  return { ...writeDocument(layout, types.manifest, value), platform };
+}
+
+/** Makes `document` the only image of a layout, with the tag `latest`. */
+export function writeIndex(layout: string, document: LayoutDocument): void {
+  const manifests = [{ ...document, annotations: { "org.opencontainers.image.ref.name": "latest" } }];
+  Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify({ schemaVersion: 2, manifests }));
+  Deno.writeTextFileSync(`${layout}/oci-layout`, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
 }
 
 /** Makes an image of the layers, all in the layout already, the only one there, with the tag `latest`. */
 export function writeImage(layout: string, layers: readonly LayoutLayer[], architecture: string): void {
-  const platform = { os: "linux", architecture };
-  const json = (value: unknown) => {
-    const text = JSON.stringify(value);
-    return { digest: writeBlob(layout, text), size: new TextEncoder().encode(text).length };
-  };
-  const rootfs = { type: "layers", diff_ids: layers.map((layer) => layer.diffId) };
-  const config = json({ ...platform, config: { Cmd: ["/bin/sh"] }, rootfs });
-  const manifest = json({
-    schemaVersion: 2,
-    mediaType: MANIFEST,
-    config: { mediaType: "application/vnd.oci.image.config.v1+json", ...config },
-    layers: layers.map(({ mediaType, digest, sizeBytes }) => ({ mediaType, digest, size: sizeBytes })),
-  });
-  const annotations = { "org.opencontainers.image.ref.name": "latest" };
-  const manifests = [{ mediaType: MANIFEST, ...manifest, platform, annotations }];
-  Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify({ schemaVersion: 2, manifests }));
-  Deno.writeTextFileSync(`${layout}/oci-layout`, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  writeIndex(layout, writeManifest(layout, layers, architecture));
 }
 
 /** The machine's architecture in OCI's words: images made here are for it. */

@@ -196,16 +196,6 @@ const BAD_MANIFESTS: readonly (readonly [string, (manifest: Record<string, unkno
   ["a size in a string", (m) => layer(m)["size"] = "5", "corrupt"],
   ["a bad digest", (m) => layer(m)["digest"] = "sha256:../../../etc/passwd", "corrupt"],
   [
-    "a foreign layer",
-    (m) => layer(m)["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-    "unsupported",
-  ],
-  [
-    "a non-distributable layer",
-    (m) => layer(m)["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-    "unsupported",
-  ],
-  [
     "an unknown layer",
     (m) => layer(m)["mediaType"] = "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
     "unsupported",
