@@ -103,7 +103,7 @@ async function readKnown(
     try {
       checkKnown(scan, scanBounds(layers[number]!, options));
     } catch (error) {
-      throw inLayer(error, layerName(layers[number]!, number));
+      throw inLayer(error, layerName(layers[number]!, number), layers[number]!);
     }
     known.set(digest, scan);
     log.debug(`reused ${layerName(layers[number]!, number)}`, { entries: scan.entries.length });
