@@ -1,30 +1,31 @@
 import { resolve } from "node:path";
-import { ClipError } from "../base/mod.ts";
+import { ClipError, messageOf } from "../base/mod.ts";
+import { mountFuse } from "../fuse/mod.ts";
 import { formatListenAddress } from "../metrics/mod.ts";
+import { makePrivateFolder } from "../mount/mod.ts";
 import { formatImageReference, parseImageReference } from "../oci/mod.ts";
 import type { MountChoices } from "./commands/mount.ts";
-import type { CommandContext } from "./io.ts";
+import type { CommandContext, Io } from "./io.ts";
+import { mountFolders } from "./live_mounts.ts";
+import { startSupervisor } from "./supervisor.ts";
 import { defaultCacheDir } from "./open_cache.ts";
 import type { FoundArchive } from "./find_archive.ts";
 import { asVariable, REMOTE_CACHE_VARIABLE, remoteCacheUrls } from "./open_remote_caches.ts";
 
-/** A mount that is not there by then will not come. */
-const START_TIMEOUT_MS = 60_000;
-
 /**
- * Starts `clip mount` in a process of its own, in a session of its own, and returns once that mount answers.
- * @throws {ClipError} with what the process said, when it ends before that.
+ * Mounts, starts a supervisor that has `clip mount` serve in the background, and returns once the mount answers.
+ * @throws {ClipError} when mounting fails, or with what the server said, when it ends before that.
  */
 export async function startDaemon(
   options: MountChoices,
   { path, source }: FoundArchive,
-  { io, logging }: CommandContext,
+  { io, log, logging }: CommandContext,
 ): Promise<void> {
   const directory = resolve(options.directory);
   const cacheDir = resolve(options.content.cacheDir ?? defaultCacheDir(io));
   const logFile = resolve(logging.logFile ?? await defaultLogFile(cacheDir, directory));
   const [program, ...selfArgs] = selfCommand();
-  const args = [...selfArgs, "mount", resolve(path), directory, "--detached-child", "--shown-as", options.file];
+  const args = [...selfArgs, "mount", resolve(path), directory];
   args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
   if (options.content.cacheSize !== undefined) args.push("--cache-size", String(options.content.cacheSize));
   if (options.content.cacheReserve !== undefined) args.push("--cache-reserve", String(options.content.cacheReserve));
@@ -45,21 +46,33 @@ export async function startDaemon(
   args.push("--remote-cache-timeout", `${options.content.remoteCacheTimeoutMs}ms`);
   // Not as arguments, which everybody on the machine can read: URLs may hold passwords.
   const env = { [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(options.content, io)) };
-  // Its folder is the root, so that it keeps no other file system busy.
-  const streams = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
-  const child = new Deno.Command(program!, { args, env, cwd: "/", ...streams }).spawn();
-  const timer = setTimeout(() => child.kill("SIGKILL"), START_TIMEOUT_MS);
-  const errors = collect(child.stderr);
-  const line = await firstLine(child.stdout);
-  clearTimeout(timer);
-  if (line === undefined) {
-    const { code, signal } = await child.status;
-    const said = (await errors.text()).trim().replace(/^clip: error: /, "");
-    const ended = signal === null ? `it ended with status ${code}` : `it was ended by ${signal}`;
-    throw new ClipError("io", said === "" ? `the mount did not come up: ${ended}` : said);
+  const { allowOther } = options.mounting;
+  await Deno.stat(path).catch((error) => {
+    throw new ClipError("not_found", `${path}: ${messageOf(error)}`, { cause: error });
+  });
+  const folder = await makeStateFolder(io);
+  try {
+    const mount = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
+    const pid = await startSupervisor(mount, { folder, logFile, command: [program!, ...args], env });
+    io.out(`mounted ${options.file} on ${mount.mountpoint} (process ${pid}, log ${logFile})\n`);
+  } catch (error) {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+    throw error;
   }
-  io.out(`${line} (process ${child.pid}, log ${logFile})\n`);
-  child.unref();
+}
+
+/** A new folder for the files of a supervisor, where records of mounts are. */
+async function makeStateFolder(io: Io): Promise<string> {
+  const reasons: string[] = [];
+  for (const parent of mountFolders(io)) {
+    try {
+      await makePrivateFolder(parent);
+      return await Deno.makeTempDir({ dir: parent, prefix: "supervisor-" });
+    } catch (error) {
+      reasons.push(`${parent}: ${messageOf(error)}`);
+    }
+  }
+  throw new ClipError("io", `there is no folder for the supervisor of a mount: ${reasons.join("; ")}`);
 }
 
 /** The command line that runs this very program: the binary, or deno with the main module. */
@@ -85,26 +98,4 @@ async function defaultLogFile(cacheDir: string, directory: string): Promise<stri
 function absoluteSource(text: string): string {
   const reference = parseImageReference(text);
   return formatImageReference("path" in reference ? { ...reference, path: resolve(reference.path) } : reference);
-}
-
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
-  let text = "";
-  const decoder = new TextDecoder();
-  const reader = stream.getReader();
-  for (let newline = -1; newline < 0;) {
-    const { done, value } = await reader.read();
-    if (done) return undefined;
-    text += decoder.decode(value, { stream: true });
-    newline = text.indexOf("\n");
-    if (newline >= 0) text = text.slice(0, newline);
-  }
-  reader.cancel().catch(() => {});
-  return text;
-}
-
-/** Keeps what a stream says, so that its writer never waits. */
-function collect(stream: ReadableStream<Uint8Array>): { text(): Promise<string> } {
-  const text = new Response(stream).text();
-  text.catch(() => {});
-  return { text: () => text };
 }

@@ -6,7 +6,7 @@ export type { DeferredRead, Negotiated, ServerObserver } from "./exchange.ts";
 export type { FileSystem, FileSystemStatistics, NodeAttributes } from "./file_system.ts";
 export { READ_DEFERRED } from "./file_system.ts";
 export { Libc, libc, LockOperation, OpenFlag } from "./libc.ts";
-export { type FuseMount, mountFuse, type MountOptions, setReadahead } from "./mount.ts";
+export { adoptMount, type FuseMount, mountFuse, type MountOptions, setReadahead } from "./mount.ts";
 export {
   isFuse,
   isFuseMounted,

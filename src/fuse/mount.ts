@@ -65,6 +65,13 @@ export async function mountFuse(mountpoint: string, options: MountOptions = {}):
   return fuseMount(fd, real, true);
 }
 
+/** The connection of a mount that another process has made, and passed on as descriptor `fd`. */
+export function adoptMount(fd: number, mountpoint: string): FuseMount {
+  // First of all: a copy in a program that this one starts would keep a dead mount hanging.
+  libc().setCloseOnExec(fd, true);
+  return fuseMount(fd, mountpoint, false);
+}
+
 interface MountSettings {
   readonly allowOther: boolean;
   readonly fsName: string;

@@ -6,6 +6,7 @@ export { MountMetrics } from "./mount_metrics.ts";
 export {
   type FoundRecord,
   liveMounts,
+  makePrivateFolder,
   type MountRecord,
   placeRecord,
   type RecordPlace,

@@ -1,6 +1,7 @@
 import { ClipError, type Logger, messageOf } from "../base/mod.ts";
 import type { Content } from "../content/mod.ts";
 import {
+  adoptMount,
   type DeferredRead,
   DeferredReplies,
   errnoOf,
@@ -22,6 +23,8 @@ const MAX_IDLE_BUFFERS = 4;
 
 /** How to mount. */
 export interface MountArchiveOptions {
+  /** Serve the mount on this descriptor, which a supervisor holds as well, instead of making one. */
+  readonly adopt?: { readonly fd: number; readonly resend: boolean } | undefined;
   /** Whether users other than the one who mounts may enter; default for root only. */
   readonly allowOther?: boolean;
   /** Takes what this thread has to tell. */
@@ -55,10 +58,15 @@ export async function mountArchive(
   options: MountArchiveOptions,
 ): Promise<ArchiveMount> {
   const { log } = options;
-  const mount = await mountFuse(mountpoint, {
-    log,
-    ...(options.allowOther === undefined ? {} : { allowOther: options.allowOther }),
-  });
+  const mount = options.adopt === undefined
+    ? await mountFuse(mountpoint, {
+      log,
+      ...(options.allowOther === undefined ? {} : { allowOther: options.allowOther }),
+    })
+    : adoptMount(options.adopt.fd, mountpoint);
+  // Without a server every access would fail for good: better no mount than a dead one. A supervisor has another.
+  const abandon = () =>
+    options.adopt === undefined ? unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {}) : Promise.resolve();
   const ready = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   const replies = new MissReplies(content, mount.fd, options);
@@ -66,8 +74,7 @@ export async function mountArchive(
   const fail = (message: string) => {
     const error = new ClipError("internal", `the mount at ${mount.mountpoint} failed: ${message}`);
     ready.reject(error);
-    // Without a server every access would fail for good: better no mount than a dead one.
-    unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {}).finally(() => ended.reject(error));
+    abandon().finally(() => ended.reject(error));
   };
   worker.onerror = (event) => {
     event.preventDefault();
@@ -96,7 +103,7 @@ export async function mountArchive(
     await Deno.lstat(mount.mountpoint);
     await setReadahead(mount.mountpoint, READAHEAD_BYTES);
   } catch (error) {
-    await unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {});
+    await abandon();
     throw error;
   } finally {
     clearTimeout(timer);
@@ -113,6 +120,7 @@ function serveStart(content: Content, fd: number, options: MountArchiveOptions):
   const { firstSpan, spanOffsets, layerCount } = archive.layers;
   return {
     fd,
+    resend: options.adopt?.resend ?? false,
     treeBytes: archive.treeBytes,
     firstSpan,
     spanOffsets,

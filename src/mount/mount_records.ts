@@ -99,7 +99,8 @@ export async function placeRecord(mountpoint: string, folders: readonly string[]
   throw new Error(reasons.join("; ") || "there is no folder for it: set CLIP_RUNTIME_DIR");
 }
 
-async function makePrivateFolder(folder: string): Promise<void> {
+/** Makes a folder for this user alone, unless it is there. @throws {Error} where it is somebody else's. */
+export async function makePrivateFolder(folder: string): Promise<void> {
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
   const { uid, mode } = await Deno.lstat(folder);
   if (uid !== Deno.uid()) throw new Error("it belongs to another user");

@@ -6,6 +6,8 @@ import type { DeferredRead } from "../fuse/mod.ts";
 /** To the Worker, once: all it needs to serve. It answers nothing afterwards: it is blocked in read(2). */
 export interface ServeStart {
   readonly fd: number;
+  /** Whether to have the kernel send again what a server before this one did not answer. */
+  readonly resend: boolean;
   /** Over SharedArrayBuffers: not copied. */
   readonly treeBytes: TreeBytes;
   readonly firstSpan: Uint32Array;

@@ -1,7 +1,7 @@
 /** Worker: blocks in read(2) on /dev/fuse and answers what can be answered without waiting. */
 import { createLogger, LocalReaders, type Logger, messageOf } from "../base/mod.ts";
 import { Tree } from "../archive/mod.ts";
-import { Errno, errnoName, FuseServer, libc, OpenFlag, serve } from "../fuse/mod.ts";
+import { Errno, errnoName, FuseServer, libc, OpenFlag, requestResend, serve } from "../fuse/mod.ts";
 import { ReadRing } from "../metrics/mod.ts";
 import { ArchiveFileSystem } from "./archive_file_system.ts";
 import { ServingMetrics } from "./serving_metrics.ts";
@@ -48,6 +48,10 @@ function serveArchive(start: ServeStart): void {
     onDeferred: (read) => port.postMessage({ type: "deferred", read }),
     onInterrupt: (uniqueLow, uniqueHigh) => port.postMessage({ type: "interrupt", uniqueLow, uniqueHigh }),
   });
+  if (start.resend) {
+    if (!requestResend(start.fd)) throw new Error("the kernel cannot send requests again (Linux before 6.9)");
+    port.postMessage({ type: "ready" });
+  }
   serve(start.fd, server, { log });
 }
 

@@ -2,13 +2,14 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { choice, string } from "@optique/core/valueparser";
+import { choice, integer, string } from "@optique/core/valueparser";
 import { ClipError, messageOf, UsageError } from "../../base/mod.ts";
 import type { Archive } from "../../archive/mod.ts";
 import { tellBoth } from "../../content/mod.ts";
 import { mountArchive } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
+import { tellSupervisor } from "../supervisor.ts";
 import type { CommandContext } from "../io.ts";
 import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_options.ts";
 import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
@@ -60,8 +61,10 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
       recordForMs: optional(option("--record-for", duration(), {
         description: message`Record so long; default until the mount ends.`,
       })),
-      detach: withDefault(flag("--detached-child", { hidden: true }), false),
-      shownAs: optional(option("--shown-as", string({ metavar: "NAME" }), { hidden: true })),
+      // What a supervisor says to the servers that it starts.
+      fuseFd: optional(option("--fuse-fd", integer({ min: 3 }), { hidden: true })),
+      supervised: optional(option("--supervised", string({ metavar: "DIR" }), { hidden: true })),
+      resend: withDefault(flag("--resend", { hidden: true }), false),
     }),
     reports: reportOptions,
     content: contentOptions,
@@ -72,7 +75,6 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
   async run(options, context) {
     const { record, recordForMs } = options.mounting;
     if (recordForMs !== undefined && record === undefined) throw new UsageError("--record-for goes with --record");
-    if (options.mounting.detach) (await import("../../fuse/mod.ts")).libc().setsid();
     const found = await find(options, context);
     if (options.mounting.daemon) await startDaemon(options, found, context);
     else await serveMount(found, options, context);
@@ -88,8 +90,9 @@ export interface MountChoices {
     readonly prefetch: PrefetchMode;
     readonly record: string | undefined;
     readonly recordForMs: number | undefined;
-    readonly detach: boolean;
-    readonly shownAs: string | undefined;
+    readonly fuseFd: number | undefined;
+    readonly supervised: string | undefined;
+    readonly resend: boolean;
   };
   readonly reports: ReportChoices;
   readonly content: Omit<ContentChoices, "plainHttp">;
@@ -102,7 +105,8 @@ export interface MountChoices {
 async function find(options: MountChoices, context: CommandContext): Promise<FoundArchive> {
   const { file, directory, content, registry, indexing, reuse } = options;
   const { inflate, cacheDir, offline } = content;
-  await checkDirectory(directory);
+  // A mount that is there already, and not served yet, would not answer.
+  if (options.mounting.fuseFd === undefined) await checkDirectory(directory);
   const found = await findArchive(file, { indexing, reuse, inflate, cacheDir, offline, ...registry }, context);
   return { ...found, source: content.source ?? found.source };
 }
@@ -122,7 +126,10 @@ async function serveMount(found: FoundArchive, options: MountChoices, context: C
   const reports = await MountReports.open({ archive, path: found.path, directory, source }, options.reports, context);
   let recording: Recording | undefined;
   try {
-    if (record !== undefined) recording = await startRecording(archive, record, { durationMs, log: context.log });
+    // What the server before this one has recorded is worth more than what it would be overwritten with.
+    if (record !== undefined && !options.mounting.resend) {
+      recording = await startRecording(archive, record, { durationMs, log: context.log });
+    }
     await serve(archive, { ...options, content: { ...options.content, source } }, { reports, recording }, context);
   } finally {
     await recording?.end();
@@ -142,15 +149,18 @@ async function serve(
   const { content, close } = openContent(archive, choices, { io, log, observer, cacheObserver: metrics });
   if (recording !== undefined) content.watchTouches();
   const ending = new AbortController();
+  const { fuseFd, supervised, resend } = options.mounting;
   try {
     const mounted = await mountArchive(content, options.directory, {
+      adopt: fuseFd === undefined ? undefined : { fd: fuseFd, resend },
       ...(options.mounting.allowOther ? { allowOther: true } : {}),
       log,
       logJson: logging.logJson,
       writeLog,
       metrics,
     });
-    io.out(`mounted ${options.mounting.shownAs ?? options.file} on ${mounted.mountpoint}\n`);
+    if (supervised === undefined) io.out(`mounted ${options.file} on ${mounted.mountpoint}\n`);
+    else await tellSupervisor(supervised);
     // Not before: both want the processor, and readers are to find the mount.
     const mode = options.content.offline ? "none" : options.mounting.prefetch;
     const prefetched = prefetch(content, { mode, signal: ending.signal, log });
