@@ -1,5 +1,5 @@
 import { type Archive, openArchive } from "../src/archive/mod.ts";
-import { FileRangeSource, LazyFile } from "../src/oci/mod.ts";
+import { FileRangeSource, LazyFile } from "../src/base/mod.ts";
 import { clipCommand } from "./measure_process.ts";
 import { runShell } from "./run_shell.ts";
 

@@ -5,7 +5,7 @@ import { layerKey, type VerifiedCache, verifyCache } from "../content/mod.ts";
 import { count, layersIn } from "./cache_actions.ts";
 import type { CommandContext } from "./io.ts";
 import { defaultCacheDir } from "./open_cache.ts";
-import { openArchiveFile } from "./open_content.ts";
+import { openArchiveFile } from "./open_archive_file.ts";
 
 /** `clip cache verify`: status 1 where something was damaged. */
 export async function verifyWholeCache(

@@ -14,7 +14,7 @@ import { type IndexChoices, indexWithProgress } from "./index_with_progress.ts";
 import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";
 import { defaultCacheDir } from "./open_cache.ts";
-import { openArchiveFile } from "./open_content.ts";
+import { openArchiveFile } from "./open_archive_file.ts";
 
 /** How an archive is found that may have to be made. */
 export interface FindArchiveChoices extends Omit<IndexChoices, "layerCount"> {

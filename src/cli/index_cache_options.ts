@@ -8,7 +8,7 @@ import { GIB, type Logger, UsageError } from "../base/mod.ts";
 import { IndexCache } from "../indexer/mod.ts";
 import type { Io } from "./io.ts";
 import { defaultCacheDir } from "./open_cache.ts";
-import { size } from "./options.ts";
+import { size } from "./basic_options.ts";
 
 const DEFAULT_MAX_BYTES = GIB;
 

@@ -8,7 +8,7 @@ import { KIB, MIB, parseSize } from "../base/mod.ts";
 import { type InflateName, STRATEGY_NAMES, type StrategyName } from "../codec/mod.ts";
 import { DEFAULT_MAX_ENTRIES, type ScanLayerOptions } from "../indexer/mod.ts";
 import { machinePlatform, parsePlatform, type Platform } from "../oci/mod.ts";
-import { size, valueOf } from "./options.ts";
+import { size, valueOf } from "./basic_options.ts";
 import { PROGRESS_MODES, type ProgressMode } from "./progress.ts";
 
 /** Spacing of checkpoints in MiB that suits a use. */

@@ -1,19 +1,12 @@
-import { ClipError, type Logger } from "../base/mod.ts";
-import { type Archive, openArchive } from "../archive/mod.ts";
+import type { Logger } from "../base/mod.ts";
+import type { Archive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { CacheRoomObserver, RemoteCacheObserver } from "../cache/mod.ts";
 import { Content, type ContentObserver } from "../content/mod.ts";
-import { type BlobStore, FileRangeSource, LazyFile, openBlobStore, parseImageReference } from "../oci/mod.ts";
-import type { CommandContext, Io } from "./io.ts";
+import { type BlobStore, openBlobStore, parseImageReference } from "../oci/mod.ts";
+import type { Io } from "./io.ts";
 import { type CacheChoices, openCache } from "./open_cache.ts";
 import { openRemoteCaches, type RemoteCacheChoices } from "./open_remote_caches.ts";
-
-/** Opens the archive in a file, which stays open until the command ends. @throws {ClipError} naming the file. */
-export async function openArchiveFile(path: string, { atEnd }: Pick<CommandContext, "atEnd">): Promise<Archive> {
-  const file = new LazyFile(path);
-  atEnd(() => file.close());
-  return await openArchive(new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: path }));
-}
 
 /** The values of `contentOptions` and `registryOptions`. */
 export interface ContentChoices extends CacheChoices, RemoteCacheChoices {
@@ -75,9 +68,4 @@ export function openContent(
       await remote?.close();
     },
   };
-}
-
-/** @throws {ClipError} `not_found` with the path. */
-export function noSuchPath(archive: Archive, path: string): never {
-  throw new ClipError("not_found", `${archive.description}: there is no ${path} in the image`);
 }

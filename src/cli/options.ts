@@ -1,82 +1,13 @@
-/** Options that several commands share, and the types of values that are clip's own. */
+/** Options that several commands share. */
 import { object } from "@optique/core/constructs";
-import { type Message, message, text } from "@optique/core/message";
+import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
-import { argument, flag, option } from "@optique/core/primitives";
-import type { NonEmptyString } from "@optique/core/nonempty";
-import type { Parser } from "@optique/core/parser";
-import { choice, string, type ValueParser, type ValueParserResult } from "@optique/core/valueparser";
+import { flag, option } from "@optique/core/primitives";
+import { choice, string } from "@optique/core/valueparser";
 import { DEFAULT_REMOTE_TIMEOUT_MS } from "../cache/mod.ts";
 import { INFLATE_NAMES } from "../codec/mod.ts";
-import { ClipError, LOG_LEVELS, parseDuration, parseSize } from "../base/mod.ts";
+import { duration, size, valueOf } from "./basic_options.ts";
 import { parseRemoteCache } from "./open_remote_caches.ts";
-
-/** A value that one of clip's own functions reads; its ClipError becomes the parser's message. */
-export function valueOf<Value>(
-  metavar: string,
-  placeholder: Value,
-  parse: (text: string) => Value,
-  format: (value: Value) => string,
-): ValueParser<"sync", Value> {
-  return {
-    mode: "sync",
-    metavar: metavar as ValueParser<"sync", Value>["metavar"],
-    placeholder,
-    parse(input) {
-      try {
-        return { success: true, value: parse(input) };
-      } catch (error) {
-        if (!(error instanceof ClipError)) throw error;
-        return { success: false, error: [{ type: "text", text: error.message }] };
-      }
-    },
-    format,
-  };
-}
-
-/** A size such as `512KiB`. */
-export function size(metavar = "SIZE"): ValueParser<"sync", number> {
-  return valueOf(metavar, 0, parseSize, String);
-}
-
-/** A duration such as `30s`, in milliseconds. */
-export function duration(metavar = "TIME"): ValueParser<"sync", number> {
-  return valueOf(metavar, 1, parseDuration, (ms) => `${ms}ms`);
-}
-
-/** An argument that has to be there; where it is not, the error says which. */
-export function requiredArgument(
-  metavar: NonEmptyString,
-  description: Message,
-): Parser<"sync", string, ValueParserResult<string> | undefined> {
-  const missing: Message = [text(`${metavar} is missing.`)];
-  return argument(string({ metavar }), { description, errors: { endOfInput: missing } });
-}
-
-/** An argument that may be left out. */
-export function optionalArgument(
-  metavar: NonEmptyString,
-  description: Message,
-): Parser<"sync", string, ValueParserResult<string> | undefined> {
-  return argument(string({ metavar }), { description });
-}
-
-/** What is logged, and how. */
-export const logOptions = object("Logging", {
-  logLevel: withDefault(
-    option("--log-level", choice(LOG_LEVELS, { metavar: "LEVEL" }), {
-      description:
-        message`What is worth a line on standard error; default warn. --debug is short for debug, with stacks.`,
-    }),
-    "warn" as const,
-  ),
-  logJson: withDefault(flag("--log-json", { description: message`Log lines as JSON.` }), false),
-  logFile: optional(
-    option("--log-file", string({ metavar: "FILE" }), {
-      description: message`Log to the end of this file instead of standard error.`,
-    }),
-  ),
-});
 
 /** How registries are reached. */
 export const registryOptions = object("Registry", {

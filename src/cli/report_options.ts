@@ -5,7 +5,7 @@ import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { formatListenAddress, type ListenAddress, parseListenAddress } from "../metrics/mod.ts";
-import { valueOf } from "./options.ts";
+import { valueOf } from "./basic_options.ts";
 
 /** The values of {@linkcode reportOptions}. */
 export interface ReportChoices {

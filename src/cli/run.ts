@@ -7,7 +7,7 @@ import { ClipError, createLogger, escapeControls, messageOf } from "../base/mod.
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { BrokenPipeError, type CommandContext, type Io } from "./io.ts";
-import { logOptions } from "./options.ts";
+import { logOptions } from "./basic_options.ts";
 
 const HELP_NAMES: readonly string[] = ["help", "--help", "-h"];
 

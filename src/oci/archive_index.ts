@@ -1,5 +1,4 @@
-import { ClipError, CorruptError } from "../base/mod.ts";
-import type { LazyFile } from "./file_range_source.ts";
+import { ClipError, CorruptError, type LazyFile } from "../base/mod.ts";
 import { show } from "./errors.ts";
 
 /** A member of a tar file that can be looked up by name. */

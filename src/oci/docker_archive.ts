@@ -1,7 +1,14 @@
-import { ClipError, type Digest, DigestMismatchError, sha256, UsageError } from "../base/mod.ts";
+import {
+  ClipError,
+  type Digest,
+  DigestMismatchError,
+  type FilePart,
+  FileRangeSource,
+  sha256,
+  UsageError,
+} from "../base/mod.ts";
 import { checkPlatform } from "./check_platform.ts";
 import { show } from "./errors.ts";
-import { type FilePart, FileRangeSource } from "./file_range_source.ts";
 import type { Image } from "./image.ts";
 import { configPlatform, type ImageConfig, MAX_CONFIG_BYTES, MAX_LAYERS, parseImageConfig } from "./image_config.ts";
 import {

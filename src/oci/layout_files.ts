@@ -1,7 +1,6 @@
-import { ClipError } from "../base/mod.ts";
+import { ClipError, type FilePart, FileRangeSource, LazyFile } from "../base/mod.ts";
 import { type ArchiveMember, findFile, indexArchive } from "./archive_index.ts";
 import { show } from "./errors.ts";
-import { type FilePart, FileRangeSource, LazyFile } from "./file_range_source.ts";
 
 /** The files of a layout, wherever they are. */
 export interface LayoutFiles {

@@ -1,8 +1,15 @@
-import { ClipError, type Digest, digestAlgorithm, digestHex, UsageError, verifyDigest } from "../base/mod.ts";
+import {
+  ClipError,
+  type Digest,
+  digestAlgorithm,
+  digestHex,
+  FileRangeSource,
+  UsageError,
+  verifyDigest,
+} from "../base/mod.ts";
 import { isImageEntry } from "./choose_platform.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { show } from "./errors.ts";
-import { FileRangeSource } from "./file_range_source.ts";
 import { MAX_CONFIG_BYTES } from "./image_config.ts";
 import type { ImageSource } from "./image_source.ts";
 import { fieldOf, parseJsonObject } from "./json_fields.ts";

@@ -4,7 +4,6 @@
  */
 export { type LayerDescriptor } from "./descriptor.ts";
 export { RegistryError, type RegistryErrorDetails } from "./errors.ts";
-export { type FilePart, FileRangeSource, LazyFile } from "./file_range_source.ts";
 export { type Image } from "./image.ts";
 export { type ImageConfig, type RunConfig } from "./image_config.ts";
 export { isNonDistributable } from "./media_types.ts";

@@ -1,12 +1,12 @@
 import {
   assert,
   type ByteRange,
+  checkRange,
   type Digest,
   RangesIgnoredError,
   type RangeSource,
   type StreamOptions,
 } from "../base/mod.ts";
-import { checkRange } from "./check_range.ts";
 import type { HttpResponse } from "./http_exchange.ts";
 import type { RegistryClient } from "./registry_client.ts";
 

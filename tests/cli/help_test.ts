@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { object } from "@optique/core/constructs";
 import { parseSync } from "@optique/core/parser";
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { logOptions } from "../../src/cli/options.ts";
+import { logOptions } from "../../src/cli/basic_options.ts";
 import { clip, fail, succeed } from "./fake_io.ts";
 
 const { test } = Deno;

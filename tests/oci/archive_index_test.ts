@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ErrorCode } from "../../src/base/mod.ts";
 import { type ArchiveMember, findFile, indexArchive, plainMemberName } from "../../src/oci/archive_index.ts";
-import { FileRangeSource, LazyFile } from "../../src/oci/file_range_source.ts";
+import { FileRangeSource, LazyFile } from "../../src/base/file_range_source.ts";
 import { noise } from "./fake_registry.ts";
 import { withFolder } from "./make_layout.ts";
 import { assertBytes, collect, failure, runProgram } from "./test_support.ts";

@@ -5,7 +5,8 @@ import { command, flag } from "@optique/core/primitives";
 import { collectGarbage, listCache, removeFromCache, statCache } from "../cache_actions.ts";
 import { verifyWholeCache } from "../cache_verify.ts";
 import { defineCommand } from "../command.ts";
-import { cacheDirOption, cacheOptionFields, optionalArgument } from "../options.ts";
+import { optionalArgument } from "../basic_options.ts";
+import { cacheDirOption, cacheOptionFields } from "../options.ts";
 
 const jsonOption = withDefault(flag("--json", { description: message`As JSON.` }), false);
 

@@ -4,8 +4,10 @@ import { multiple } from "@optique/core/modifiers";
 import { ClipError, MIB, utf8ToByteString } from "../../base/mod.ts";
 import { S_IFREG } from "../../archive/mod.ts";
 import { defineCommand } from "../command.ts";
-import { noSuchPath, openArchiveFile, openContent } from "../open_content.ts";
-import { contentOptions, registryOptions, requiredArgument } from "../options.ts";
+import { noSuchPath, openArchiveFile } from "../open_archive_file.ts";
+import { openContent } from "../open_content.ts";
+import { requiredArgument } from "../basic_options.ts";
+import { contentOptions, registryOptions } from "../options.ts";
 
 /** `clip cat` */
 export const cat = defineCommand({

@@ -17,7 +17,8 @@ import { defineCommand } from "../command.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexWithProgress } from "../index_with_progress.ts";
 import { indexingOptions } from "../indexing_options.ts";
-import { inflateOption, registryOptions, requiredArgument } from "../options.ts";
+import { requiredArgument } from "../basic_options.ts";
+import { inflateOption, registryOptions } from "../options.ts";
 
 /** `clip index` */
 export const index = defineCommand({

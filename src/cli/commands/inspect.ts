@@ -6,8 +6,8 @@ import { CorruptError, formatBytes } from "../../base/mod.ts";
 import { type Archive, S_IFREG, SECTION_NAMES } from "../../archive/mod.ts";
 import { CheckpointKind } from "../../codec/mod.ts";
 import { defineCommand } from "../command.ts";
-import { openArchiveFile } from "../open_content.ts";
-import { requiredArgument } from "../options.ts";
+import { openArchiveFile } from "../open_archive_file.ts";
+import { requiredArgument } from "../basic_options.ts";
 
 /** `clip inspect` */
 export const inspect = defineCommand({

@@ -8,8 +8,8 @@ import { S_IFDIR, type Tree } from "../../archive/mod.ts";
 import { defineCommand } from "../command.ts";
 import { describeNode, longLine } from "../describe_node.ts";
 import type { Io } from "../io.ts";
-import { noSuchPath, openArchiveFile } from "../open_content.ts";
-import { requiredArgument } from "../options.ts";
+import { noSuchPath, openArchiveFile } from "../open_archive_file.ts";
+import { requiredArgument } from "../basic_options.ts";
 
 /** `clip ls` */
 export const ls = defineCommand({

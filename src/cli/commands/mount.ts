@@ -18,7 +18,8 @@ import { findArchive, type FoundArchive } from "../find_archive.ts";
 import { prefetch, PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
 import { MountReports } from "../mount_reports.ts";
 import { type Recording, startRecording } from "../recording.ts";
-import { contentOptions, duration, registryOptions, requiredArgument } from "../options.ts";
+import { duration, requiredArgument } from "../basic_options.ts";
+import { contentOptions, registryOptions } from "../options.ts";
 import { type ReportChoices, reportOptions } from "../report_options.ts";
 
 /** `clip mount` */

@@ -5,8 +5,8 @@ import { flag } from "@optique/core/primitives";
 import { utf8ToByteString } from "../../base/mod.ts";
 import { defineCommand } from "../command.ts";
 import { describeNode, modeString } from "../describe_node.ts";
-import { noSuchPath, openArchiveFile } from "../open_content.ts";
-import { requiredArgument } from "../options.ts";
+import { noSuchPath, openArchiveFile } from "../open_archive_file.ts";
+import { requiredArgument } from "../basic_options.ts";
 
 /** `clip stat` */
 export const stat = defineCommand({

@@ -4,7 +4,7 @@ import { withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
 import { unmountFuse } from "../../fuse/mod.ts";
 import { defineCommand } from "../command.ts";
-import { requiredArgument } from "../options.ts";
+import { requiredArgument } from "../basic_options.ts";
 
 /** `clip unmount` */
 export const unmount = defineCommand({

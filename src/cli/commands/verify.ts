@@ -6,8 +6,9 @@ import { formatBytes } from "../../base/mod.ts";
 import { verifyLayers } from "../../content/mod.ts";
 import { openBlobStore, parseImageReference } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
-import { openArchiveFile } from "../open_content.ts";
-import { inflateOption, registryOptions, requiredArgument, sourceOption } from "../options.ts";
+import { openArchiveFile } from "../open_archive_file.ts";
+import { requiredArgument } from "../basic_options.ts";
+import { inflateOption, registryOptions, sourceOption } from "../options.ts";
 
 /** `clip verify` */
 export const verify = defineCommand({

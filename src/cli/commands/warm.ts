@@ -9,8 +9,10 @@ import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
-import { noSuchPath, openContent } from "../open_content.ts";
-import { contentOptions, optionalArgument, registryOptions, requiredArgument } from "../options.ts";
+import { noSuchPath } from "../open_archive_file.ts";
+import { openContent } from "../open_content.ts";
+import { optionalArgument, requiredArgument } from "../basic_options.ts";
+import { contentOptions, registryOptions } from "../options.ts";
 import { createSpanProgress } from "../progress.ts";
 
 /** `clip warm` */

@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { setImmediate } from "node:timers";
-import { type ByteRange, ClipError, messageOf, type RangeSource, type StreamOptions } from "../base/mod.ts";
 import { checkRange } from "./check_range.ts";
+import { ClipError, messageOf } from "./errors.ts";
+import type { ByteRange, RangeSource, StreamOptions } from "./range_source.ts";
 
 /** A file that is opened when it is first read, and stays open until it is closed. */
 export class LazyFile {

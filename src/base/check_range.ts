@@ -1,4 +1,5 @@
-import { assert, type ByteRange } from "../base/mod.ts";
+import { assert } from "./assert.ts";
+import type { ByteRange } from "./range_source.ts";
 
 /** Throws unless `range` lies within `sizeBytes`: a bug of the caller's. */
 export function checkRange({ offset, endExclusive }: ByteRange, sizeBytes: number): void {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { FileRangeSource, LazyFile } from "../../src/oci/file_range_source.ts";
-import { noise } from "./fake_registry.ts";
-import { withFolder } from "./make_layout.ts";
-import { assertBytes, collect, failure } from "./test_support.ts";
+import { FileRangeSource, LazyFile } from "../../src/base/file_range_source.ts";
+import { noise } from "../oci/fake_registry.ts";
+import { withFolder } from "../oci/make_layout.ts";
+import { assertBytes, collect, failure } from "../oci/test_support.ts";
 
 const BYTES = noise(3_000_000, 6);
 
