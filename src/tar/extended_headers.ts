@@ -83,7 +83,11 @@ export class ExtendedHeaders implements Extensions {
     if (this.#typeflag === "L") this.longName = untilNul(data) || this.longName;
     else if (this.#typeflag === "K") this.longLink = untilNul(data) || this.longLink;
     else if (this.#typeflag === "g") this.#addGlobals(data);
-    else parsePaxRecords(data, this.pax, this.#headerOffset);
+    else {
+      // Of several the last counts, as for Go's reader and GNU tar: records of two do not add up.
+      this.pax = new Map();
+      parsePaxRecords(data, this.pax, this.#headerOffset);
+    }
     return data.length;
   }
 
