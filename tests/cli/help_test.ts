@@ -101,7 +101,10 @@ test("missing and surplus arguments, and values out of range", async () => {
 
 test("the version, in text and as JSON, by each of its names", async () => {
   const text = await succeed(["version"]);
-  assert.match(text, /^clip \d+\.\d+\.\d+ \(format 1, Deno \d.*, \w+\/\w+\)\n$/);
+  assert.match(
+    text,
+    /^clip \d+\.\d+\.\d+ \(commit (\w{12}|unknown), format 1, Deno \d.*, V8 \d.*, \w+-\w+-\w+(-\w+)?\)\n$/,
+  );
   assert.equal(await succeed(["--version"]), text);
   assert.equal(await succeed(["-V"]), text);
   const facts = JSON.parse(await succeed(["version", "--json"]));

@@ -77,7 +77,7 @@ class RedisStore implements ContentStore {
   }
 
   async #start(place: RedisPlace): Promise<Redis> {
-    const { Redis } = await import("ioredis");
+    const { Redis } = await import("./redis_client.ts");
     const client = new Redis({
       ...place,
       protocol: 2, // has all that is needed, and every server speaks it
