@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { ClipError, equalBytes, SILENT, sleep } from "../../src/base/mod.ts";
 import { diskSpanCache, type RemoteCache } from "../../src/cache/mod.ts";
 import { DecodePool } from "../../src/content/decode_pool.ts";
+import { fetchRuns } from "../../src/content/fetch_runs.ts";
+import { planRun } from "../../src/content/read_plan.ts";
 import type { ContentObserver, ObservedFetch, ObservedRead, Tier } from "../../src/content/mod.ts";
 import { makeSample, openSample, readFile, type Sample, withCacheFolder } from "./sample.ts";
 
@@ -291,4 +293,29 @@ test("readers of different parts of a span, early and late, each get their own",
       content.close();
     }
   });
+});
+
+test("workers without work are ended, and started again for more", async () => {
+  const pool = new DecodePool({ log: SILENT, workers: 1, idleMs: 20 });
+  const sample = await makeSample();
+  const { archive } = sample;
+  for (let round = 0; round < 3; round++) {
+    pool.warm();
+    while (pool.readyWorkers === 0) await sleep(1);
+    const spans: number[] = [];
+    const source = sample.sources[round]!;
+    await fetchRuns([{
+      run: planRun(archive.layers, round, archive.layers.firstSpan[round]!, false),
+      demand: "read",
+      file: undefined,
+      wanted: () => undefined,
+      onTask: () => {},
+      onEarly: () => {},
+      onSpan: (span) => spans.push(span),
+      onEnd: (error) => assert.equal(error, undefined),
+    }], { archive, source, pool, inflate: undefined, deadlineMs: 5000, signal: undefined });
+    assert.deepEqual(spans, [archive.layers.firstSpan[round]]);
+    while (pool.readyWorkers > 0) await sleep(5);
+  }
+  pool.close();
 });
