@@ -238,7 +238,10 @@ test("a decode worker that dies is an error for who waits, not a hang; one that 
     workers: 1,
     start: (events) => {
       queueMicrotask(() => events.onMessage({ type: "ready" }));
-      return { post: () => setTimeout(() => events.onCrash("out of memory"), 5), close: () => {} };
+      return {
+        post: (message) => message.type === "start" && queueMicrotask(() => events.onCrash("out of memory")),
+        close: () => {},
+      };
     },
   });
   pool.warm();
