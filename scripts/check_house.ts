@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   content: [...ROOMS, "base"],
   indexer: [...ROOMS, "content", "base"],
   mount: [...ROOMS, "content", "base"],
-  cli: [...ROOMS, "content", "indexer", "mount", "base"],
+  bundle: [...ROOMS, "content", "base"],
+  cli: [...ROOMS, "content", "indexer", "mount", "bundle", "base"],
 };
 
 const MAX_FILE_LINES = 350;

@@ -26,6 +26,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/unmount.ts")).unmount,
   },
   {
+    name: "run",
+    summary: "Run a program in a container of an image.",
+    load: async () => (await import("./commands/run.ts")).run,
+  },
+  {
+    name: "bundle",
+    summary: "Make a folder from which an OCI runtime starts a container.",
+    load: async () => (await import("./commands/bundle.ts")).bundle,
+  },
+  {
     name: "stats",
     summary: "Tell what live mounts have read, and from where.",
     load: async () => (await import("./commands/stats.ts")).stats,

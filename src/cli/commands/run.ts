@@ -1,0 +1,56 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { optional, withDefault } from "@optique/core/modifiers";
+import { flag, option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { defineCommand } from "../command.ts";
+import { containerOptions, programArguments } from "../container_options.ts";
+import { indexCacheOptions } from "../index_cache_options.ts";
+import { indexingOptions } from "../indexing_options.ts";
+import { checkTerminal, openBundleImage } from "../make_bundle.ts";
+import { duration, requiredArgument } from "../basic_options.ts";
+import { contentOptions, registryOptions } from "../options.ts";
+import { cleanUp, runContainer } from "../run_container.ts";
+import { findRuntime } from "../runtime.ts";
+
+/** `clip run` */
+export const run = defineCommand({
+  summary: "Run a program in a container of an image.",
+  description:
+    message`Mounts the image, lays an overlay over it, and has an OCI runtime start a container: the image's \
+program, or CMD. Its exit status is that of the program. Afterwards nothing is left: what was written is thrown away, \
+unless to a --volume. Signals are passed on; after a second Ctrl-C the container is killed.`,
+  examples: [
+    "clip run ubuntu:24.04 cat /etc/os-release",
+    "clip run --network host --volume /srv:/srv python.clip python3 -m http.server",
+    "clip run -t ubuntu.clip bash",
+  ],
+  parser: object({
+    file: requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`),
+    program: programArguments(),
+    running: object("Running", {
+      runtime: optional(option("--runtime", string({ metavar: "NAME|PATH" }), {
+        description: message`What starts the container; default runc or crun, whichever is there.`,
+      })),
+      stopTimeoutMs: withDefault(
+        option("--stop-timeout", duration(), {
+          description: message`How long the program may take to end after Ctrl-C or SIGTERM; default 10s.`,
+        }),
+        10_000,
+      ),
+      cleanUp: withDefault(flag("--clean-up", { hidden: true }), false),
+    }),
+    container: containerOptions,
+    content: contentOptions,
+    indexing: indexingOptions,
+    reuse: indexCacheOptions,
+    registry: registryOptions,
+  }),
+  async run({ running, ...choices }, context) {
+    const runtime = findRuntime(running.runtime, context.io);
+    if (running.cleanUp) return await cleanUp(choices.file, runtime);
+    checkTerminal(choices.container.terminal);
+    const image = await openBundleImage(choices, context);
+    return await runContainer(image, { ...choices, runtime, stopTimeoutMs: running.stopTimeoutMs }, context);
+  },
+});
