@@ -56,7 +56,7 @@ async function mountOf(path: string): Promise<MountEntry | undefined> {
 }
 
 /** `st_dev` of a device that the table of mounts calls MAJOR:MINOR. Source: glibc sys/sysmacros.h, makedev. */
-function deviceNumber(device: string): number {
+export function deviceNumber(device: string): number {
   const [major, minor] = device.split(":").map(Number) as [number, number];
   return (minor & 0xff) + ((major & 0xfff) << 8) + (minor >>> 8) * 2 ** 20 + (major >>> 12) * 2 ** 44;
 }

@@ -34,6 +34,8 @@ export interface ReportedMount {
   readonly directory: string;
   /** Where layers are fetched. */
   readonly source: string;
+  /** The folder of its supervisor, which is the parent of this process. */
+  readonly supervised?: string | undefined;
 }
 
 /** All ways in which a mount tells of itself: counters, `--metrics`, `--trace`, and the socket that `clip stats` asks. */
@@ -47,7 +49,7 @@ export class MountReports {
   #place: RecordPlace | undefined;
 
   private constructor(mount: ReportedMount, trace: ReadTrace | undefined, context: CommandContext) {
-    const { archive, path, directory, source } = mount;
+    const { archive, path, directory, source, supervised } = mount;
     this.#context = context;
     this.metrics = new MountMetrics(archive, trace);
     this.#record = {
@@ -59,6 +61,9 @@ export class MountReports {
       manifestDigest: archive.image.manifestDigest,
       startedAt: new Date().toISOString(),
       version: VERSION,
+      ...(supervised === undefined
+        ? {}
+        : { supervisor: { pid: Deno.ppid, folder: supervised, isStandalone: Deno.build.standalone } }),
     };
     this.#pages = {
       metrics: () => prometheusText(mountFamilies(this.#record, archive, this.metrics)),

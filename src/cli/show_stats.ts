@@ -1,6 +1,7 @@
 /** What mounts tell of themselves, for people. */
 import { escapeControls, formatBytes, formatDuration } from "../base/mod.ts";
 import type { MountStats } from "../mount/mod.ts";
+import { shownUptime, table } from "./table.ts";
 
 const HEX_SHOWN = 12;
 
@@ -31,7 +32,7 @@ export function showStats(stats: MountStats): string {
   });
   const text = [
     `${stats.mountpoint}: ${stats.image}\n`,
-    `process ${stats.pid} for ${shownUptime(stats)}, ${formatBytes(stats.residentBytes)} of memory; `,
+    `process ${stats.pid} for ${shownUptime(stats.uptimeSeconds)}, ${formatBytes(stats.residentBytes)} of memory; `,
     `${readsWaiting} reads waiting\n\n`,
     table(["reads from", "reads", "bytes", "p50", "p99"], reads),
     shownCounts("failed reads", stats.readErrors),
@@ -54,7 +55,7 @@ export function showStatsList(all: readonly MountStats[]): string {
   const rows = all.map((stats) => [
     escapeControls(stats.mountpoint),
     `${stats.pid}`,
-    shownUptime(stats),
+    shownUptime(stats.uptimeSeconds),
     formatBytes(stats.residentBytes),
     `${stats.reads.reduce((sum, { reads }) => sum + reads, 0)}`,
     formatBytes(stats.reads.reduce((sum, { bytes }) => sum + bytes, 0)),
@@ -63,19 +64,6 @@ export function showStatsList(all: readonly MountStats[]): string {
   ]);
   const table_ = table(["mountpoint", "process", "up", "memory", "reads", "read", "fetched", "  image"], rows);
   return all.length === 0 ? "" : table_;
-}
-
-/** The first column to the left, the others to the right, but for one whose head begins with a blank. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all.map((row) => {
-    const cells = row.map((cell, column) => {
-      const toTheLeft = column === 0 || head[column]!.startsWith(" ");
-      return toTheLeft ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!);
-    });
-    return `${cells.join("  ").trimEnd()}\n`;
-  }).join("");
 }
 
 function shownCache({ cache, remoteCache }: MountStats): string {
@@ -97,13 +85,6 @@ function shownCounts(name: string, counts: Readonly<Record<string, number>>): st
 function shownMs(ms: number | undefined): string {
   if (ms === undefined) return "-";
   return ms < 0.95 ? `${Math.round(ms * 1000)} µs` : formatDuration(ms);
-}
-
-function shownUptime({ uptimeSeconds }: MountStats): string {
-  const [days, hours] = [Math.floor(uptimeSeconds / 86_400), Math.floor(uptimeSeconds / 3600) % 24];
-  if (days > 0) return `${days} d ${hours} h`;
-  if (hours > 0) return `${hours} h ${Math.floor(uptimeSeconds / 60) % 60} min`;
-  return formatDuration(uptimeSeconds * 1000);
 }
 
 function shortDigest(digest: string): string {

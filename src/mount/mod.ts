@@ -8,6 +8,7 @@ export {
   liveMounts,
   makePrivateFolder,
   type MountRecord,
+  type MountSupervisor,
   placeRecord,
   type RecordPlace,
   runtimeFolders,

@@ -25,6 +25,18 @@ export interface MountRecord {
   readonly startedAt: string;
   /** Of clip. */
   readonly version: string;
+  /** Whoever starts the next server when this one ends; left out where nobody does. */
+  readonly supervisor?: MountSupervisor;
+}
+
+/** The supervisor of a mount, as its record tells of it. */
+export interface MountSupervisor {
+  /** Of its process. */
+  readonly pid: number;
+  /** Of its files. */
+  readonly folder: string;
+  /** Whether it starts an executable of clip, and not Deno with the source: the arguments differ. */
+  readonly isStandalone: boolean;
 }
 
 /** A record, and where its mount answers. */

@@ -124,7 +124,9 @@ async function serveMount(found: FoundArchive, options: MountChoices, context: C
   const { record, recordForMs: durationMs } = options.mounting;
   const archive = await found.open();
   const source = found.source ?? archive.image.source;
-  const reports = await MountReports.open({ archive, path: found.path, directory, source }, options.reports, context);
+  const { supervised } = options.mounting;
+  const mount = { archive, path: found.path, directory, source, supervised };
+  const reports = await MountReports.open(mount, options.reports, context);
   let recording: Recording | undefined;
   try {
     // What the server before this one has recorded is worth more than what it would be overwritten with.

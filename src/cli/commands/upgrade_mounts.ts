@@ -1,0 +1,34 @@
+import { object } from "@optique/core/constructs";
+import { message } from "@optique/core/message";
+import { escapeControls, messageOf } from "../../base/mod.ts";
+import { liveMounts } from "../../mount/mod.ts";
+import { defineCommand } from "../command.ts";
+import { mountFolders } from "../live_mounts.ts";
+import { upgradeMount } from "../upgrade_mount.ts";
+
+/** `clip upgrade-mounts` */
+export const upgradeMounts = defineCommand({
+  summary: "Have live mounts served by this very program.",
+  description:
+    message`One after the other, each mount made with --daemon is taken over by a server that runs the program which \
+this command is of. Whoever reads waits for a moment; nothing fails, and open files stay open. Options are those that the \
+mount was made with. Needs Linux 6.9.`,
+  examples: ["clip upgrade-mounts"],
+  parser: object({}),
+  async run(_, { io }) {
+    const all = (await liveMounts(mountFolders(io))).filter(({ record }) => record.supervisor !== undefined);
+    let failures = 0;
+    for (const found of all) {
+      const { mountpoint, pid, version } = found.record;
+      try {
+        const { record } = await upgradeMount(found, io);
+        const processes = `process ${pid} (clip ${version}) → ${record.pid} (clip ${record.version})`;
+        io.out(`${escapeControls(mountpoint)}: ${processes}\n`);
+      } catch (error) {
+        failures++;
+        io.err(`clip: error: ${escapeControls(messageOf(error))}\n`);
+      }
+    }
+    return failures > 0 ? 1 : 0;
+  },
+});
