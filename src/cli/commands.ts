@@ -26,7 +26,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/unmount.ts")).unmount,
   },
   {
-<<<<<<< Updated upstream
     name: "run",
     summary: "Run a program in a container of an image.",
     load: async () => (await import("./commands/run.ts")).run,
@@ -35,7 +34,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "bundle",
     summary: "Make a folder from which an OCI runtime starts a container.",
     load: async () => (await import("./commands/bundle.ts")).bundle,
-=======
+  },
+  {
     name: "mounts",
     summary: "List mounts, dead ones too.",
     load: async () => (await import("./commands/mounts.ts")).mounts,
@@ -44,7 +44,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "upgrade-mounts",
     summary: "Have live mounts served by this very program.",
     load: async () => (await import("./commands/upgrade_mounts.ts")).upgradeMounts,
->>>>>>> Stashed changes
   },
   {
     name: "stats",

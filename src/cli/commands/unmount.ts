@@ -2,11 +2,8 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
-<<<<<<< Updated upstream
-import { mountedBundle } from "../../bundle/mod.ts";
-=======
 import { escapeControls, messageOf, UsageError } from "../../base/mod.ts";
->>>>>>> Stashed changes
+import { mountedBundle } from "../../bundle/mod.ts";
 import { unmountFuse } from "../../fuse/mod.ts";
 import { optionalArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
@@ -16,25 +13,19 @@ import { listMounts } from "../list_mounts.ts";
 /** `clip unmount` */
 export const unmount = defineCommand({
   summary: "Take a mount away.",
-<<<<<<< Updated upstream
   description: message`The process that serves the mount ends by itself. A mount whose server was killed is taken away \
 too. Of a bundle, all its mounts are.`,
-  examples: ["clip unmount /mnt", "clip unmount --lazy /mnt"],
-  parser: object({
-    directory: requiredArgument("DIR", message`Where the image is mounted, or a bundle that clip bundle has made.`),
-=======
-  description:
-    message`The process that serves the mount ends by itself. A mount whose server was killed is taken away too.`,
   examples: ["clip unmount /mnt", "clip unmount --lazy /mnt", "clip unmount --all"],
   parser: object({
-    directory: optional(optionalArgument("DIR", message`Where the image is mounted.`)),
+    directory: optional(
+      optionalArgument("DIR", message`Where the image is mounted, or a bundle that clip bundle has made.`),
+    ),
     all: withDefault(
       flag("--all", {
         description: message`All mounts of clip, dead ones too: of this user, or for root of everybody.`,
       }),
       false,
     ),
->>>>>>> Stashed changes
     lazy: withDefault(
       flag("-l", "--lazy", {
         description: message`Even if it is in use: out of sight now, gone with its last open file.`,
@@ -42,18 +33,13 @@ too. Of a bundle, all its mounts are.`,
       false,
     ),
   }),
-<<<<<<< Updated upstream
-  async run({ directory, lazy }) {
-    const bundle = await mountedBundle(directory);
-    if (bundle === undefined) await unmountFuse(directory, { lazy });
-    else await bundle.unmount({ lazy });
-=======
   async run({ directory, all, lazy }, { io }) {
     if (all && directory !== undefined) throw new UsageError("--all goes without DIR");
     if (all) return await unmountAll(lazy, io);
     if (directory === undefined) throw new UsageError("DIR is missing; --all takes all mounts away");
-    await unmountFuse(directory, { lazy });
->>>>>>> Stashed changes
+    const bundle = await mountedBundle(directory);
+    if (bundle === undefined) await unmountFuse(directory, { lazy });
+    else await bundle.unmount({ lazy });
   },
 });
 
