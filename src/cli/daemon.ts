@@ -8,7 +8,7 @@ import type { MountChoices } from "./commands/mount.ts";
 import type { CommandContext, Io } from "./io.ts";
 import { mountFolders } from "./live_mounts.ts";
 import { startSupervisor } from "./supervisor.ts";
-import { defaultCacheDir } from "./open_cache.ts";
+import { cacheFolder, NO_CACHE_DIR } from "./open_cache.ts";
 import type { FoundArchive } from "./find_archive.ts";
 import { asVariable, REMOTE_CACHE_VARIABLE, remoteCacheUrls } from "./open_remote_caches.ts";
 
@@ -22,11 +22,19 @@ export async function startDaemon(
   { io, log, logging }: CommandContext,
 ): Promise<void> {
   const directory = resolve(options.directory);
-  const cacheDir = resolve(options.content.cacheDir ?? defaultCacheDir(io));
-  const logFile = resolve(logging.logFile ?? await defaultLogFile(cacheDir, directory));
+  const { cacheDir } = options.content;
+  const folderForLogs = resolve(cacheFolder(cacheDir, io));
+  const logFile = resolve(logging.logFile ?? await defaultLogFile(folderForLogs, directory));
   const [program, ...selfArgs] = selfCommand();
   const args = [...selfArgs, "mount", resolve(path), directory];
-  args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
+  args.push(
+    "--cache-dir",
+    cacheDir === NO_CACHE_DIR ? cacheDir : folderForLogs,
+    "--log-file",
+    logFile,
+    "--log-level",
+    logging.logLevel,
+  );
   if (options.content.cacheSize !== undefined) args.push("--cache-size", String(options.content.cacheSize));
   if (options.content.cacheReserve !== undefined) args.push("--cache-reserve", String(options.content.cacheReserve));
   if (logging.logJson) args.push("--log-json");

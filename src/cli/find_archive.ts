@@ -13,7 +13,7 @@ import {
 import { type IndexChoices, indexWithProgress } from "./index_with_progress.ts";
 import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";
-import { defaultCacheDir } from "./open_cache.ts";
+import { cacheFolder } from "./open_cache.ts";
 import { openArchiveFile } from "./open_archive_file.ts";
 
 /** How an archive is found that may have to be made. */
@@ -73,7 +73,7 @@ class ImageSearch {
     this.#text = text;
     this.#choices = choices;
     this.#context = context;
-    this.#archives = new ImageArchives(`${choices.cacheDir ?? defaultCacheDir(io)}/archives`, { log });
+    this.#archives = new ImageArchives(`${cacheFolder(choices.cacheDir, io)}/archives`, { log });
     const reference = parseImageReference(text);
     this.#reference = reference.transport === "docker" ? reference : withAbsolutePath(reference);
     this.#name = `${formatImageReference(this.#reference)} ${formatPlatform(choices.indexing.platform)}`;

@@ -16,11 +16,18 @@ export interface CacheChoices {
   readonly cacheReserve: number | undefined;
 }
 
-/** The cache that is asked for, within its limits. Touches nothing yet. @throws {UsageError} for what is no size. */
+/** In place of a folder: spans are kept in memory alone. */
+export const NO_CACHE_DIR = "none";
+
+/**
+ * The cache that is asked for, within its limits; undefined where none is wanted. Touches nothing yet.
+ * @throws {UsageError} for what is no size.
+ */
 export function openCache(
   choices: CacheChoices,
   { io, log, observer }: { io: Pick<Io, "env">; log: Logger; observer?: CacheRoomObserver | undefined },
-): SpanCache {
+): SpanCache | undefined {
+  if (choices.cacheDir === NO_CACHE_DIR) return undefined;
   const folder = choices.cacheDir ?? defaultCacheDir(io);
   return diskSpanCache(folder, { limits: cacheLimits(folder, choices, io), log, observer });
 }
@@ -42,6 +49,11 @@ function sizeOf(io: Pick<Io, "env">, name: string): number | undefined {
   } catch (error) {
     throw error instanceof UsageError ? new UsageError(`${name}: ${error.message}`) : error;
   }
+}
+
+/** The folder for what is kept besides spans: archives, logs. */
+export function cacheFolder(cacheDir: string | undefined, io: Pick<Io, "env">): string {
+  return cacheDir === undefined || cacheDir === NO_CACHE_DIR ? defaultCacheDir(io) : cacheDir;
 }
 
 /** Where fetched layers are kept when nothing is said: $CLIP_CACHE_DIR, $XDG_CACHE_HOME/clip or ~/.cache/clip. */

@@ -29,9 +29,10 @@ export interface OpenContent {
 export function openContent(
   archive: Archive,
   choices: ContentChoices,
-  { io, log, observer, cacheObserver }: {
+  { io, log, observer, cacheObserver, onIdle }: {
     io: Io;
     log: Logger;
+    onIdle?: () => void;
     observer?: ContentObserver | undefined;
     cacheObserver?: (CacheRoomObserver & RemoteCacheObserver) | undefined;
   },
@@ -58,6 +59,7 @@ export function openContent(
     deadlineMs: choices.deadlineMs,
     offline: choices.offline,
     remote,
+    onIdle,
     log,
   });
   return {

@@ -36,7 +36,8 @@ export const sourceOption = optional(
 /** Where the caches are. */
 export const cacheDirOption = optional(
   option("--cache-dir", string({ metavar: "DIR" }), {
-    description: message`Where fetched layers are kept; default $CLIP_CACHE_DIR, or clip in the user's cache folder.`,
+    description: message`Where fetched layers are kept; default $CLIP_CACHE_DIR, or clip in the user's cache folder. \
+none: in memory, as far as that goes.`,
   }),
 );
 

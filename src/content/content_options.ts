@@ -25,6 +25,8 @@ export interface ContentOptions {
   readonly useCheckpoints: boolean;
   /** Who inflates; default kernel. */
   readonly inflate?: InflateName | undefined;
+  /** Told when there has been nothing to decode for a while: a good moment to give memory back. */
+  readonly onIdle?: (() => void) | undefined;
   /** Threads that decode, at most: default as many as there are cores, but 4; 0: none, decode in place. */
   readonly decodeWorkers?: number | undefined;
   /** Told of failed reads, of fetches, and of everything that makes them slower than they should be. */

@@ -62,20 +62,26 @@ export class DecodePool {
   #hasNoWorkers = false;
   #idleMs: number;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #onIdle: () => void;
   #isClosed = false;
 
-  /** Starts nothing yet. `workers`: at most so many; 0: decode in place. `start`: how one is started. */
+  /**
+   * Starts nothing yet. `workers`: at most so many; 0: decode in place. `start`: how one is started. `onIdle`: told when
+   * there was nothing to do for `idleMs`, and Workers have been let go.
+   */
   constructor(
-    { log, workers, idleMs = IDLE_MS, start = startDecodeWorker }: {
+    { log, workers, idleMs = IDLE_MS, onIdle = () => {}, start = startDecodeWorker }: {
       log: Logger;
       workers?: number | undefined;
       idleMs?: number;
+      onIdle?: (() => void) | undefined;
       start?: typeof startDecodeWorker;
     },
   ) {
     this.#log = log;
     this.#start = start;
     this.#idleMs = idleMs;
+    this.#onIdle = onIdle;
     this.#maxWorkers = workers ?? Math.max(1, Math.min(navigator.hardwareConcurrency, MAX_WORKERS));
     this.#hasNoWorkers = this.#maxWorkers === 0;
   }
@@ -121,6 +127,7 @@ export class DecodePool {
       for (const { thread } of this.#workers.splice(0)) thread.close();
       this.#inPlace?.thread.close();
       this.#inPlace = undefined;
+      this.#onIdle();
     }, this.#idleMs);
     // Nobody is to wait for it at the end of the program.
     this.#idleTimer.unref();

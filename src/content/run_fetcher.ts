@@ -52,7 +52,8 @@ export class RunFetcher {
   /** Nothing is started yet. */
   constructor(parts: RunFetcherParts) {
     this.#parts = parts;
-    this.#pool = new DecodePool({ log: parts.options.log, workers: parts.options.decodeWorkers });
+    const { log, decodeWorkers: workers, onIdle } = parts.options;
+    this.#pool = new DecodePool({ log, workers, onIdle });
   }
 
   /** The flight for that run that is queued or under way, if there is one. */

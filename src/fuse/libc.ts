@@ -19,6 +19,9 @@ const SYMBOLS = {
   umount2: { parameters: ["buffer", "i32"], result: "i32" },
   socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
+  // Of glibc alone.
+  malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
+  mallopt: { parameters: ["i32", "i32"], result: "i32", optional: true },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** Flags of open(2), fcntl(2) and flock(2) with the same values on x86-64 and arm64. Source: asm-generic/fcntl.h. */
@@ -27,6 +30,10 @@ export const OpenFlag = { O_RDONLY: 0, O_RDWR: 2, O_CLOEXEC: 0o2000000 } as cons
 /** Operations of flock(2). Source: sys/file.h. */
 export const LockOperation = { LOCK_SH: 1, LOCK_EX: 2, LOCK_NB: 4, LOCK_UN: 8 } as const;
 
+/** Source: malloc.h of glibc. */
+const M_TRIM_THRESHOLD = -1;
+const M_MMAP_THRESHOLD = -3;
+const M_ARENA_MAX = -8;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const SC_PAGESIZE = 30;
@@ -137,6 +144,21 @@ export class Libc {
   mount(source: string, target: string, type: string, flags: number, data: string): number {
     const result = this.#symbols.mount(cString(source), cString(target), cString(type), BigInt(flags), cString(data));
     return this.#checked(result);
+  }
+
+  /**
+   * Keeps the C library from keeping: by default each thread has a heap of its own, and buffers of a megabyte come out of
+   * heaps once one has been freed. Source: mallopt(3).
+   */
+  limitHeap(): void {
+    this.#symbols.mallopt?.(M_ARENA_MAX, 2);
+    this.#symbols.mallopt?.(M_MMAP_THRESHOLD, 256 * 1024);
+    this.#symbols.mallopt?.(M_TRIM_THRESHOLD, 1024 * 1024);
+  }
+
+  /** Gives memory that was freed back to the kernel, where the library can: malloc_trim(3). */
+  trimHeap(): void {
+    this.#symbols.malloc_trim?.(0n);
   }
 
   /** umount2(2). */

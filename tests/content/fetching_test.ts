@@ -299,7 +299,8 @@ test("readers of different parts of a span, early and late, each get their own",
 });
 
 test("workers without work are ended, and started again for more", async () => {
-  const pool = new DecodePool({ log: SILENT, workers: 1, idleMs: 20 });
+  let idle = 0;
+  const pool = new DecodePool({ log: SILENT, workers: 1, idleMs: 20, onIdle: () => idle++ });
   const sample = await makeSample();
   const { archive } = sample;
   for (let round = 0; round < 3; round++) {
@@ -319,6 +320,7 @@ test("workers without work are ended, and started again for more", async () => {
     }], { archive, source, pool, inflate: undefined, deadlineMs: 5000, signal: undefined });
     assert.deepEqual(spans, [archive.layers.firstSpan[round]]);
     while (pool.readyWorkers > 0) await sleep(5);
+    assert.equal(idle, round + 1);
   }
   pool.close();
 });

@@ -111,6 +111,19 @@ e2eTest("cache: a folder that cannot be written is told of and done without", NE
   assert.match(mount.log(), /clip: warn: going on without the cache/);
 });
 
+e2eTest("--cache-dir none: spans are kept in memory, and nowhere else", NEEDS, async (bench) => {
+  writeSmallImage(bench.path("layout"));
+  await bench.mustClip(["index", `oci:${bench.path("layout")}:latest`, "-o", "small.clip"]);
+  const mount = await bench.mount(bench.path("small.clip"), "mnt", ["--cache-dir", "none"]);
+  assert.equal(await Deno.readTextFile(`${mount.directory}/etc/motd`), "hello\n");
+  assert.ok((await Deno.readTextFile(`${mount.directory}/numbers`)).endsWith("\n19999\n"));
+  assert.deepEqual(bench.names().filter((name) => name === "none"), []);
+  const kept = [...Deno.readDirSync(bench.cacheDir)].map(({ name }) => name);
+  assert.ok(!kept.some((name) => name.startsWith("sha256_")), `${kept}`);
+  const { code, stderr } = await bench.clip(["warm", "--cache-dir", "none", "small.clip"]);
+  assert.equal(code, 2, stderr);
+});
+
 e2eTest("--no-checkpoints: the same tree, and the log says that layers are inflated whole", [
   "/dev/fuse",
   ...IMAGE_NEEDS,

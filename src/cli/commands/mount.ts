@@ -6,7 +6,7 @@ import { choice, integer, string } from "@optique/core/valueparser";
 import { ClipError, messageOf, UsageError } from "../../base/mod.ts";
 import type { Archive } from "../../archive/mod.ts";
 import { tellBoth } from "../../content/mod.ts";
-import { mountArchive } from "../../mount/mod.ts";
+import { limitMemory, mountArchive, releaseMemory } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
 import { tellSupervisor } from "../supervisor.ts";
@@ -147,9 +147,16 @@ async function serve(
   { io, log, writeLog, logging }: CommandContext,
 ): Promise<void> {
   const { metrics } = reports;
+  limitMemory();
   const observer = recording === undefined ? metrics : tellBoth(metrics, recording.observer);
   const choices = { ...options.content, ...options.registry };
-  const { content, close } = openContent(archive, choices, { io, log, observer, cacheObserver: metrics });
+  const { content, close } = openContent(archive, choices, {
+    io,
+    log,
+    observer,
+    cacheObserver: metrics,
+    onIdle: releaseMemory,
+  });
   if (recording !== undefined) content.watchTouches();
   const ending = new AbortController();
   const { fuseFd, supervised, resend } = options.mounting;
