@@ -29,12 +29,14 @@ export async function runProgram(command: readonly string[], options: ProgramOpt
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  // Both at once: a filter writes before it has read everything.
+  const ended = child.output();
   if (stdin !== undefined) {
     const writer = child.stdin.getWriter();
     await writer.write(stdin);
     await writer.close();
   }
-  const { code, stdout, stderr } = await child.output();
+  const { code, stdout, stderr } = await ended;
   const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, stdout: decode(stdout), stderr: decode(stderr), stdoutBytes: stdout as Uint8Array<ArrayBuffer> };
 }
