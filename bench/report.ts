@@ -1,7 +1,7 @@
 /**
  * Measures everything that docs/strategies.md, docs/reading.md and README.md tell of, and draws it:
  * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, cold, warm,
- * start, shared, charts, tables; default all. Those from cold to shared take root, /dev/fuse, docker-registry and skopeo;
+ * start, shared, files, charts, tables; default all. Those from cold to files take root, /dev/fuse, docker-registry and skopeo;
  * what a machine lacks is skipped, saying so. Writes bench/results/PART.json, and charts from whatever results there are.
  *
  * CLIP_BENCH_BYTES: size of layers before compression. CLIP_BIN, CLIP_BENCH_ENGINES: dist/clip and a compiled
@@ -12,6 +12,7 @@ import { drawCharts } from "./charts.ts";
 import { measureColdPart } from "./report_cold.ts";
 import { measureAdaptivePart } from "./report_adaptive.ts";
 import { measureEnginesPart } from "./report_engines.ts";
+import { measureFilesPart } from "./report_files.ts";
 import { measureImagePart, measureMemoryPart } from "./report_image.ts";
 import { measureIndexPart } from "./report_index.ts";
 import { measureReadsPart } from "./report_reads.ts";
@@ -68,6 +69,10 @@ const PARTS: Readonly<Record<string, { about: string; measure: (options: ReportO
   shared: {
     about: "64 readers of 8 mounts that share a layer, behind 20 ms and 1 Gbit/s; memory of a server after 2 GB.",
     measure: measureSharedPart,
+  },
+  files: {
+    about: "Images of small files in one layer of gzip -6, an OCI layout on this machine.",
+    measure: measureFilesPart,
   },
 };
 
