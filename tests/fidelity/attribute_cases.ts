@@ -135,7 +135,6 @@ export const ATTRIBUTE_CASES: readonly Case[] = [
       file(`${at}own-keywords`, "1", { pax: { "VENDOR.key": "value", comment: "c", atime: "1.5", ctime: "2.5" } }),
       join(paxHeader({ mtime: "5.5" }), paxHeader({ uid: "77" }), file(`${at}two-headers`, "2")),
     ]],
-    differences: { reason: 5, lines: [`"/two-headers": mtime is 5.5000000000, expected 1600000000.0000000000`] },
   },
 ];
 
@@ -145,7 +144,7 @@ export const REFUSED_CASES: readonly Case[] = [
   {
     name: "contiguous-file",
     layers: () => [[directory("./"), entry("contiguous", { type: "7", data: "7" })]],
-    umociRefuses: { reason: 6, message: /unknown typeflag '\\x37'/ },
+    umociRefuses: { reason: 5, message: /unknown typeflag '\\x37'/ },
   },
   {
     name: "pax-global",
@@ -155,6 +154,6 @@ export const REFUSED_CASES: readonly Case[] = [
       file("f", "1", { uid: 5 }),
       file("g", "2", { mtime: "1400000000.5" }),
     ]],
-    umociRefuses: { reason: 7, message: /unknown typeflag '\\x67'/ },
+    umociRefuses: { reason: 6, message: /unknown typeflag '\\x67'/ },
   },
 ];

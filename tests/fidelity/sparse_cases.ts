@@ -40,7 +40,7 @@ export const OLD_SPARSE_CASE: Case = {
     oldGnu("few-runs", [...RUNS, [SIZE_BYTES, 0]], DATA, SIZE_BYTES),
     oldGnu("many-runs", [...MANY, [MANY_BYTES, 0]], MANY_DATA, MANY_BYTES),
   ]],
-  umociRefuses: { reason: 6, message: /unknown typeflag '\\x53'/ },
+  umociRefuses: { reason: 5, message: /unknown typeflag '\\x53'/ },
 };
 
 function oldGnu(path: string, runs: Runs, data: Uint8Array, sizeBytes: number): Uint8Array {
