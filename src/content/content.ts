@@ -95,7 +95,8 @@ export class Content {
   ): Promise<number> {
     const started = performance.now();
     const bytes = Math.max(0, Math.min(length, this.archive.tree.sizeBytes(inode) - offset));
-    target.fill(0, at, at + bytes);
+    // What no part covers.
+    if (this.archive.tree.columns.layer[inode] === SPARSE_LAYER) target.fill(0, at, at + bytes);
     const tiers: Tier[] = ["memory"];
     let failed: { error: unknown } | undefined;
     const missing: Promise<void>[] = [];

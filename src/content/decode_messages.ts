@@ -48,8 +48,8 @@ export interface DecodeJob {
 /** To the thread that decodes. Jobs may be interleaved; a message about a job that is over means nothing. */
 export type ToDecoder =
   | { readonly type: "start"; readonly id: number; readonly job: DecodeJob }
-  /** The next compressed bytes, transferred. Answered by `taken` in any case. */
-  | { readonly type: "bytes"; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** The next compressed bytes, in pieces as they came, transferred. Answered by `taken` in any case. */
+  | { readonly type: "bytes"; readonly id: number; readonly pieces: readonly Uint8Array<ArrayBuffer>[] }
   /** No more bytes come. */
   | { readonly type: "end"; readonly id: number }
   /** Nobody wants to know any more. */

@@ -8,7 +8,9 @@ import type { Demand } from "./observer.ts";
 /** More Workers than this gain little: the network, and then the main thread, are slower than four of them. */
 const MAX_WORKERS = 4;
 /** Sent to a thread and not dealt with yet: what a more urgent run has to wait for. A few milliseconds of work. */
-const MAX_SENT_BYTES = 256 * 1024;
+const MAX_SENT_BYTES = 512 * 1024;
+/** Sent in one message, at least: each takes the main thread time. */
+const MESSAGE_BYTES = 128 * 1024;
 /** Compressed bytes that may wait in the pool before those who fetch more of them are asked to stop. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
@@ -282,20 +284,24 @@ class PoolTask implements DecodeTask {
     this.#hooks.onWork();
   }
 
-  /** Sends the next piece; its length. */
+  /** Sends the next pieces, in one message; how many bytes. */
   feed(seat: Seat): number {
     if (this.seat === undefined) {
       this.seat = seat;
       seat.thread.post({ type: "start", id: this.#id, job: this.#job });
     }
-    const bytes = this.#pieces.shift();
-    if (bytes === undefined) {
+    if (this.#pieces.length === 0) {
       this.#isAtEnd = false;
       seat.thread.post({ type: "end", id: this.#id });
       return 0;
     }
-    const compressedBytes = bytes.length;
-    seat.thread.post({ type: "bytes", id: this.#id, bytes }, [bytes.buffer]);
+    let count = 0;
+    let compressedBytes = 0;
+    while (count < this.#pieces.length && compressedBytes < MESSAGE_BYTES) {
+      compressedBytes += this.#pieces[count++]!.length;
+    }
+    const pieces = this.#pieces.splice(0, count);
+    seat.thread.post({ type: "bytes", id: this.#id, pieces }, pieces.map(({ buffer }) => buffer));
     this.#hooks.onWaiting(-compressedBytes);
     return compressedBytes;
   }

@@ -27,12 +27,14 @@ export class DecodeServer {
       if (message.type === "start") {
         this.#jobs.set(id, new OpenJob(id, message.job, this.#reply, this.#idleBuffers.pop()));
       } else if (message.type === "cancel") this.#close(id);
-      else this.#goOn(id, message.type === "bytes" ? message.bytes : undefined);
+      else if (message.type === "end") this.#goOn(id, undefined);
+      else for (const bytes of message.pieces) this.#goOn(id, bytes);
     } catch (error) {
       this.#close(id);
       this.#reply({ type: "failed", id, error: toPlainError(error) });
     }
-    if (message.type === "bytes") this.#reply({ type: "taken", compressedBytes: message.bytes.length });
+    if (message.type !== "bytes") return;
+    this.#reply({ type: "taken", compressedBytes: message.pieces.reduce((sum, { length }) => sum + length, 0) });
   }
 
   #goOn(id: number, bytes: Uint8Array | undefined): void {
