@@ -87,6 +87,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/cache.ts")).cache,
   },
   {
+    name: "doctor",
+    summary: "Check what clip needs of this machine, and say what to do.",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  {
     name: "version",
     summary: "Tell the version.",
     load: async () => (await import("./commands/version.ts")).version,

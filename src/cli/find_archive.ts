@@ -50,7 +50,8 @@ export async function findArchive(
   return await new ImageSearch(text, choices, context).run();
 }
 
-function isFileName(text: string): boolean {
+/** Whether `text` can be nothing but the name of a file. */
+export function isFileName(text: string): boolean {
   return text.endsWith(".clip") || /^\.{0,2}\//.test(text);
 }
 

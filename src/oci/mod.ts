@@ -8,6 +8,7 @@ export { type Image } from "./image.ts";
 export { type ImageConfig, type RunConfig } from "./image_config.ts";
 export { isNonDistributable } from "./media_types.ts";
 export { openBlobStore } from "./open_blob_store.ts";
+export { pingRegistry, type RegistryAnswer } from "./ping_registry.ts";
 export { formatPlatform, machinePlatform, parsePlatform, type Platform } from "./platform.ts";
 export {
   type DockerArchiveReference,

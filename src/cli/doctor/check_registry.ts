@@ -1,0 +1,83 @@
+/** Whether an image can be had from where it is. */
+import { ClipError, messageOf } from "../../base/mod.ts";
+import {
+  formatImageReference,
+  parseImageReference,
+  pingRegistry,
+  RegistryError,
+  resolveDigest,
+  type SourceOptions,
+} from "../../oci/mod.ts";
+import { fail, type Finding, ok } from "./finding.ts";
+
+/** What can be nothing but a registry: as an image, a name without a slash is one of Docker Hub's. */
+const REGISTRY = /^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+|\[[0-9a-f:]+\])(:\d{1,5})?\/?$|^[^/]+\/$/i;
+
+/** Whether `text` names a registry and no image: `ghcr.io`, `localhost:5000`, `mirror/`. */
+export function isRegistry(text: string): boolean {
+  return REGISTRY.test(text);
+}
+
+/** Whether a registry answers; and, of a reference, whether it has the image. */
+export async function checkRegistry(text: string, options: SourceOptions): Promise<Finding[]> {
+  if (isRegistry(text)) {
+    const registry = text.replace(/\/$/, "");
+    // Its grammar is checked where references are.
+    parseImageReference(`docker://${registry}/name`);
+    return [await ping(registry, undefined, options)];
+  }
+  const reference = parseImageReference(text);
+  const findings = reference.transport === "docker"
+    ? [await ping(reference.registry, reference.repository, options)]
+    : [];
+  if (findings.some(({ state }) => state === "fail")) return findings;
+  return [...findings, await lookUp(reference, options)];
+}
+
+async function ping(registry: string, repository: string | undefined, options: SourceOptions): Promise<Finding> {
+  const check = `registry ${registry}`;
+  try {
+    const { origin, hasLogin, asksForLogin } = await pingRegistry({ registry, repository }, options);
+    const login = hasLogin
+      ? "the login in Docker's config is taken"
+      : "no login in Docker's config, and none is needed so far";
+    return ok(check, `${origin} answers; ${asksForLogin || !hasLogin ? login : "it asks for no login"}`);
+  } catch (error) {
+    const isNone = error instanceof ClipError && error.code === "not_found";
+    return fail(check, messageOf(error), isNone ? "is it an OCI registry?" : adviceFor(error));
+  }
+}
+
+async function lookUp(reference: ReturnType<typeof parseImageReference>, options: SourceOptions): Promise<Finding> {
+  const check = `image ${formatImageReference(reference)}`;
+  try {
+    return ok(
+      check,
+      `it is there${await resolveDigest(reference, options).then((digest) => digest ? `, ${digest}` : "")}`,
+    );
+  } catch (error) {
+    return fail(check, messageOf(error), adviceFor(error));
+  }
+}
+
+/** What to do about it. The texts are those of the operating system, and of the TLS library inside Deno. */
+function adviceFor(error: unknown): string {
+  const text = messageOf(error);
+  if (/dns|lookup|resolve host|name or service/i.test(text)) {
+    return "check the name, and the name servers of this machine";
+  }
+  if (/plain http/.test(text)) return "give --plain-http";
+  if (/certificate|UnknownIssuer|tls/i.test(text)) {
+    return "add the registry's authority to the system's, and set DENO_TLS_CA_STORE=system";
+  }
+  if (/refused/i.test(text)) return "nobody listens there: check host and port";
+  if (error instanceof RegistryError && error.status === 401) return "log in (docker login), or renew the login";
+  if (error instanceof ClipError && error.code === "denied") {
+    return "log in (docker login) as somebody who may read it; helpers of Docker's config are not run";
+  }
+  if (error instanceof ClipError && error.code === "not_found") return "check the name and the tag";
+  if (error instanceof ClipError && error.code === "network") {
+    return "check the network, proxies ($HTTPS_PROXY) and firewalls";
+  }
+  return "is it an OCI registry?";
+}

@@ -1,0 +1,81 @@
+import { Authenticator } from "./authenticate.ts";
+import { readLogin } from "./docker_config.ts";
+import { RegistryError } from "./errors.ts";
+import { exchange, type HttpOptions, type HttpRequest } from "./http_exchange.ts";
+import { isLoopback } from "./loopback.ts";
+import type { SourceOptions } from "./source.ts";
+import { statusError } from "./status_error.ts";
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** How a registry answered. */
+export interface RegistryAnswer {
+  /** `https://ghcr.io` */
+  readonly origin: string;
+  /** Whether Docker's config has a login for it. */
+  readonly hasLogin: boolean;
+  /** Whether it answers only those who log in, be it as nobody in particular. */
+  readonly asksForLogin: boolean;
+}
+
+/**
+ * Asks a registry for `/v2/`, as who Docker's config says. Sends everything once.
+ * Source: OCI distribution-spec, "Determining Support".
+ * @param registry `host` or `host:port`, as references name it.
+ * @param repository Whose reading a token is asked for; without, of none.
+ * @throws {ClipError} when it does not answer, refuses, or is none; messages hold no secret.
+ */
+export async function pingRegistry(
+  { registry, repository }: { registry: string; repository?: string | undefined },
+  options: SourceOptions,
+): Promise<RegistryAnswer> {
+  const plainHttp = options.plainHttp ?? false;
+  const http: HttpOptions = {
+    fetch: options.fetch ?? fetch,
+    timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
+  };
+  const signal = options.signal ?? new AbortController().signal;
+  const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
+  const isHere = isLoopback(new URL(`https://${host}/`).hostname);
+  const schemes = plainHttp ? ["http:"] : isHere ? ["https:", "http:"] : ["https:"];
+  const { credential } = await readLogin(registry, options.dockerConfigPath);
+  const authenticator = new Authenticator({ ...options, http, registry, plainHttp, signal });
+  let failure: RegistryError | undefined;
+  for (const scheme of schemes) {
+    const url = new URL(`${scheme}//${host}/v2/`);
+    const request: HttpRequest = { method: "GET", url, headers: {}, signals: [signal] };
+    try {
+      const scope = repository === undefined ? "" : `repository:${repository}:pull`;
+      const asksForLogin = await ask(http, request, authenticator, scope);
+      return { origin: url.origin, hasLogin: credential !== undefined, asksForLogin };
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      // Who presents a certificate speaks TLS: what plain http is told says nothing.
+      const speaksTls = /certificate/.test(failure?.message ?? "");
+      if (error.code !== "network" && !speaksTls) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure!;
+}
+
+/** Whether it asked for a login, and took it. */
+async function ask(
+  http: HttpOptions,
+  request: HttpRequest,
+  authenticator: Authenticator,
+  scope: string,
+): Promise<boolean> {
+  let response = await exchange(http, request);
+  try {
+    if (response.status === 200) return false;
+    if (response.status !== 401) throw await statusError(response);
+    const authorization = await authenticator.renew(scope, undefined, response);
+    response.close();
+    response = await exchange(http, { ...request, authorization });
+    if (response.status === 200) return true;
+    throw await statusError(response);
+  } finally {
+    response.close();
+  }
+}
