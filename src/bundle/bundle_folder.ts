@@ -90,6 +90,16 @@ export class BundleFolder {
     return true;
   }
 
+  /** Takes its mounts away, whoever uses them, and empties the folder, which stays. */
+  async clear(): Promise<void> {
+    await this.unmount({ lazy: true });
+    for (const name of Object.values(BundlePart)) {
+      await Deno.remove(`${this.path}/${name}`, { recursive: true }).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+    }
+  }
+
   /** Takes its mounts away, whoever uses them, and removes the folder. @throws {ClipError} of code `io`. */
   async remove(): Promise<void> {
     try {

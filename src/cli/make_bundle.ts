@@ -16,7 +16,7 @@ import {
   type RuntimeSetting,
   type RuntimeUser,
 } from "../bundle/mod.ts";
-import { ClipError } from "../base/mod.ts";
+import { ClipError, messageOf } from "../base/mod.ts";
 import type { ContainerChoices } from "./container_options.ts";
 import { startDaemon } from "./daemon.ts";
 import { findArchive, type FoundArchive } from "./find_archive.ts";
@@ -70,8 +70,8 @@ export async function openBundleImage(choices: BundleChoices, context: CommandCo
 const NO_FILES = { passwd: undefined, group: undefined };
 
 /**
- * Fills the empty `folder`: mounts the image, lays an overlay over it, writes `config.json`. When that fails, all
- * mounts are taken away again.
+ * Fills the empty `folder`: mounts the image, lays an overlay over it, writes `config.json`. When that fails, it
+ * is empty again.
  * @throws {ClipError}
  */
 export async function makeBundle(
@@ -84,7 +84,7 @@ export async function makeBundle(
   const { tree } = image.archive;
   const setting = await readSetting(container.network);
   const { userNamespace } = setting;
-  const bound = [...container.volumes.map(absolute), ...await networkFiles(setting)];
+  const bound = [...await Promise.all(container.volumes.map(onMachine)), ...await networkFiles(setting)];
   const taken = container.volumes.map(({ destination }) => destination);
   const volumes = imageVolumes(image.config.volumes, { tree, folder, taken, userNamespace });
   const mounts = [...volumes.map(({ mount }) => mount), ...bound.map(bindMount)];
@@ -98,7 +98,7 @@ export async function makeBundle(
     folder.mountRoot(userNamespace);
     await folder.writeConfig(config);
   } catch (error) {
-    await folder.unmount({ lazy: true }).catch((also) => context.log.warn(String(also)));
+    await folder.clear().catch((also) => context.log.warn(messageOf(also)));
     throw error;
   }
 }
@@ -139,8 +139,13 @@ function variable(entry: string, io: Io): string[] {
   return value === undefined ? [] : [`${entry}=${value}`];
 }
 
-function absolute(volume: HostVolume): HostVolume {
-  return { ...volume, source: resolve(volume.source) };
+/** The volume by its absolute path. @throws {ClipError} where there is no such thing. */
+async function onMachine(volume: HostVolume): Promise<HostVolume> {
+  const source = resolve(volume.source);
+  await Deno.stat(source).catch((error) => {
+    throw new ClipError("not_found", `cannot show ${source} in the container: ${messageOf(error)}`, { cause: error });
+  });
+  return { ...volume, source };
 }
 
 /** Without these, names of the machine's network mean nothing in the container. */

@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
+import { integer, string } from "@optique/core/valueparser";
 import { defineCommand } from "../command.ts";
 import { containerOptions, programArguments } from "../container_options.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -12,6 +12,7 @@ import { duration, requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
 import { cleanUp, runContainer } from "../run_container.ts";
 import { findRuntime } from "../runtime.ts";
+import { endWithParent, runInUserNamespace } from "../user_namespace.ts";
 
 /** `clip run` */
 export const run = defineCommand({
@@ -19,7 +20,7 @@ export const run = defineCommand({
   description:
     message`Mounts the image, lays an overlay over it, and has an OCI runtime start a container: the image's \
 program, or CMD. Its exit status is that of the program. Afterwards nothing is left: what was written is thrown away, \
-unless to a --volume. Signals are passed on; after a second Ctrl-C the container is killed.`,
+unless to a --volume. Signals are passed on; after a second Ctrl-C the container is killed. Users other than root run it in a user namespace.`,
   examples: [
     "clip run ubuntu:24.04 cat /etc/os-release",
     "clip run --network host --volume /srv:/srv python.clip python3 -m http.server",
@@ -39,6 +40,7 @@ unless to a --volume. Signals are passed on; after a second Ctrl-C the container
         10_000,
       ),
       cleanUp: withDefault(flag("--clean-up", { hidden: true }), false),
+      parent: optional(option("--parent", integer({ min: 1 }), { hidden: true })),
     }),
     container: containerOptions,
     content: contentOptions,
@@ -49,7 +51,10 @@ unless to a --volume. Signals are passed on; after a second Ctrl-C the container
   async run({ running, ...choices }, context) {
     const runtime = findRuntime(running.runtime, context.io);
     if (running.cleanUp) return await cleanUp(choices.file, runtime);
-    checkTerminal(choices.container.terminal);
+    const { terminal } = choices.container;
+    checkTerminal(terminal);
+    if (Deno.uid() !== 0) return await runInUserNamespace(Deno.args.slice(Deno.args.indexOf("run") + 1), { terminal });
+    if (running.parent !== undefined) context.atEnd(endWithParent(running.parent));
     const image = await openBundleImage(choices, context);
     return await runContainer(image, { ...choices, runtime, stopTimeoutMs: running.stopTimeoutMs }, context);
   },
