@@ -9,6 +9,7 @@
 import { build, stop } from "esbuild";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { type Lock, runtimeLock, withoutDevelopment } from "./runtime_packages.ts";
 import { runningCommit } from "../src/cli/version.ts";
 
 const WORKERS = [
@@ -23,16 +24,9 @@ const WORKERS = [
  * collector can be called by hand: a mount that is at rest gives its memory back.
  */
 const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--expose-gc";
-const DEVELOPMENT_ONLY = ["assemblyscript", "echarts", "esbuild", "fast-check"];
 /** For packages that are no ES modules. */
 const REQUIRE =
   'import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(import.meta.url);';
-
-interface Lock {
-  npm: Record<string, { dependencies?: string[] }>;
-  specifiers: Record<string, string>;
-  workspace: { dependencies: string[] };
-}
 
 const root = new URL("..", import.meta.url).pathname;
 const { values } = parseArgs({
@@ -63,30 +57,14 @@ async function copyTree(folder: string): Promise<void> {
   }
 }
 
-/** deno.json and deno.lock without what only development needs; versions and checksums stay the locked ones. */
+/** deno.json and deno.lock without what only development needs. */
 async function writeConfiguration(): Promise<void> {
   const config = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
   const lock: Lock = JSON.parse(await Deno.readTextFile(`${root}deno.lock`));
-  const isDevelopment = (specifier: string) => DEVELOPMENT_ONLY.some((name) => specifier.includes(name));
-  const keep = <Value>(object: Record<string, Value>) =>
-    Object.fromEntries(Object.entries(object).filter(([key, value]) => !isDevelopment(`${key} ${value}`)));
-  config.imports = keep(config.imports);
+  config.imports = withoutDevelopment(config.imports);
   config.nodeModulesDir = "auto";
-  lock.specifiers = keep(lock.specifiers);
-  lock.workspace.dependencies = lock.workspace.dependencies.filter((specifier) => !isDevelopment(specifier));
-  const needed = new Set<string>();
-  const need = (id: string) => {
-    const key = id in lock.npm ? id : Object.keys(lock.npm).find((other) => other.replace(/@[^@]*$/, "") === id);
-    if (key === undefined || needed.has(key)) return;
-    needed.add(key);
-    lock.npm[key]!.dependencies?.forEach(need);
-  };
-  for (const [specifier, version] of Object.entries(lock.specifiers)) {
-    need(`${specifier.replace(/^npm:/, "").replace(/@[^@/]*$/, "")}@${version}`);
-  }
-  lock.npm = Object.fromEntries(Object.entries(lock.npm).filter(([id]) => needed.has(id)));
   await Deno.writeTextFile(`${work}/deno.json`, JSON.stringify(config));
-  await Deno.writeTextFile(`${work}/deno.lock`, JSON.stringify(lock));
+  await Deno.writeTextFile(`${work}/deno.lock`, JSON.stringify(runtimeLock(lock)));
 }
 
 /** What `clip version` says of where the binary comes from. */
@@ -122,6 +100,8 @@ async function bundle(): Promise<void> {
     await stop();
   }
   await Deno.writeTextFile(`${work}/out/deno.json`, "{}");
+  // They are embedded too: with one time for all, the same source makes the same executable.
+  for await (const { name } of Deno.readDir(`${work}/out`)) await Deno.utime(`${work}/out/${name}`, 0, 0);
 }
 
 async function compile(): Promise<number> {
@@ -130,7 +110,21 @@ async function compile(): Promise<number> {
   const args = ["compile", "--quiet", "--no-check", "--allow-all", "--output", output, V8_FLAGS];
   for (const worker of WORKERS) args.push("--include", worker.replace(/^.*\//, ""));
   if (values.target !== undefined) args.push("--target", values.target);
-  return await deno([...args, "main.ts"], `${work}/out`);
+  const status = await deno([...args, "main.ts"], `${work}/out`);
+  if (status === 0) await checkMachine(output, values.target ?? Deno.build.target);
+  return status;
+}
+
+/** A DENORT_BIN is taken whatever machine it is for. Source: elf(5), e_machine. */
+async function checkMachine(output: string, target: string): Promise<void> {
+  const wanted = { x86_64: 62, aarch64: 183 }[target.split("-")[0]!];
+  using file = await Deno.open(output);
+  const header = new Uint8Array(20);
+  await file.read(header);
+  const machine = new DataView(header.buffer).getUint16(18, true);
+  if (machine === wanted) return;
+  await Deno.remove(output);
+  throw new Error(`what was made is for machine ${machine}, not for ${target}: is DENORT_BIN for another?`);
 }
 
 async function deno(args: readonly string[], cwd: string): Promise<number> {

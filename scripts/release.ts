@@ -1,0 +1,91 @@
+/**
+ * `deno task release [--output DIR] [--target TARGET] [--binary FILE]`: makes dist/release/clip-VERSION-linux-MACHINE.tar.gz
+ * with the executable, its documents and the licences of what is inside, and SHA256SUMS over all archives of the folder.
+ * The same source and the same Deno make the same bytes. With --binary nothing is compiled.
+ */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { sha256 } from "../src/base/mod.ts";
+import { VERSION } from "../src/cli/version.ts";
+import { type Lock, runtimeLock } from "./runtime_packages.ts";
+
+const DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md"];
+const LICENCE_FILE = /^(licen[cs]e|copying|notice)/i;
+
+const root = new URL("..", import.meta.url).pathname;
+const { values } = parseArgs({
+  options: {
+    output: { type: "string", short: "o", default: "dist/release" },
+    target: { type: "string", default: Deno.build.target },
+    binary: { type: "string" },
+  },
+});
+const machine = values.target.split("-")[0]!;
+const name = `clip-${VERSION}-linux-${machine}`;
+const output = resolve(values.output);
+const work = await Deno.makeTempDir({ prefix: "clip-release-" });
+try {
+  const folder = `${work}/${name}`;
+  await Deno.mkdir(folder);
+  await makeBinary(`${folder}/clip`);
+  for (const document of DOCUMENTS) await Deno.copyFile(`${root}${document}`, `${folder}/${document}`);
+  await Deno.writeTextFile(`${folder}/THIRD_PARTY_LICENSES`, await licences());
+  for await (const { name } of Deno.readDir(folder)) {
+    await Deno.chmod(`${folder}/${name}`, name === "clip" ? 0o755 : 0o644);
+  }
+  await Deno.mkdir(output, { recursive: true });
+  await pack(`${output}/${name}.tar.gz`);
+  await writeChecksums();
+} finally {
+  await Deno.remove(work, { recursive: true });
+}
+
+async function makeBinary(path: string): Promise<void> {
+  if (values.binary !== undefined) return await Deno.copyFile(values.binary, path);
+  const script = `${root}scripts/compile.ts`;
+  const target = values.target === Deno.build.target ? [] : ["--target", values.target];
+  await run(Deno.execPath(), ["run", "-A", "--quiet", script, "--output", path, ...target]);
+}
+
+/** The licences of all packages inside, as they are in the packages. */
+async function licences(): Promise<string> {
+  const lock: Lock = JSON.parse(await Deno.readTextFile(`${root}deno.lock`));
+  const info = JSON.parse(await run(Deno.execPath(), ["info", "--json"]));
+  const parts = [
+    `The executable contains Deno ${Deno.version.deno} (MIT, https://github.com/denoland/deno/blob/main/LICENSE.md) and ` +
+    `V8 ${Deno.version.v8} (BSD, https://chromium.googlesource.com/v8/v8/+/main/LICENSE), and these packages:\n`,
+  ];
+  for (const id of Object.keys(runtimeLock(lock).npm).sort()) {
+    const at = id.lastIndexOf("@");
+    const folder = `${info.npmCache}/registry.npmjs.org/${id.slice(0, at)}/${id.slice(at + 1)}`;
+    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => LICENCE_FILE.test(name))
+      .sort();
+    const texts = await Promise.all(names.map((name) => Deno.readTextFile(`${folder}/${name}`)));
+    const { license } = JSON.parse(await Deno.readTextFile(`${folder}/package.json`));
+    parts.push(`${"=".repeat(80)}\n${id}: ${license}\n\n${texts.map((text) => text.trim()).join("\n\n")}\n`);
+  }
+  return parts.join("\n");
+}
+
+/** Names in order, no times, no owners: nothing of this machine. */
+async function pack(path: string): Promise<void> {
+  const fixed = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "--format=ustar"];
+  await run("tar", [...fixed, "-C", work, "-cf", `${work}/archive.tar`, name]);
+  await run("gzip", ["-n", `${work}/archive.tar`]);
+  await Deno.copyFile(`${work}/archive.tar.gz`, path);
+}
+
+async function writeChecksums(): Promise<void> {
+  const names = [...Deno.readDirSync(output)].map(({ name }) => name).filter((name) => name.endsWith(".tar.gz")).sort();
+  const lines = names.map((name) =>
+    `${sha256(Deno.readFileSync(`${output}/${name}`)).slice("sha256:".length)}  ${name}\n`
+  );
+  await Deno.writeTextFile(`${output}/SHA256SUMS`, lines.join(""));
+}
+
+/** Standard output of a program. @throws {Error} when it fails. */
+async function run(program: string, args: string[]): Promise<string> {
+  const { success, stdout } = await new Deno.Command(program, { args, cwd: root, stderr: "inherit" }).output();
+  if (!success) throw new Error(`${program} ${args[0]} failed`);
+  return new TextDecoder().decode(stdout);
+}
