@@ -230,7 +230,9 @@ export class RunFetcher {
     const compressedBytes = last.compressedEndExclusive - first.compressedOffset;
     const layerFirst = options.archive.layers.firstSpan[layer]!;
     const spans = { layer, firstSpan: first.firstSpan - layerFirst, spans: last.endSpan - first.firstSpan };
-    options.log.debug("fetching", { ...spans, offset: first.compressedOffset, bytes: compressedBytes });
+    const wantedBytes = flights.reduce((sum, { run }) => sum + run.plainBytes, 0);
+    const offset = first.compressedOffset;
+    options.log.debug("fetching", { ...spans, offset, bytes: compressedBytes, plainBytes: wantedBytes });
     counters.requests++;
     counters.fetchedBytes += compressedBytes;
     let plainBytes = 0;
