@@ -1,6 +1,7 @@
 import { BenchMount, dropPageCache, timeShell } from "./bench_mount.ts";
 import { writeManyFilesImage } from "./many_files_image.ts";
 import { indexInOwnProcess } from "./measure_process.ts";
+import type { OpeningTimes } from "./open_archive_main.ts";
 import type { ReportOptions } from "./report.ts";
 import { round } from "./report_engines.ts";
 import { runShell } from "./run_shell.ts";
@@ -18,6 +19,7 @@ export interface FilesRow {
   readonly indexPeakMib: number;
   /** Opening the archive in a process that has just started. */
   readonly openMs: number;
+  readonly openProcessorMs: number;
   /** `clip mount --daemon`, as a whole process: until the mount can be used. */
   readonly mountMs: number;
   readonly mountedMib: number;
@@ -45,7 +47,7 @@ async function measureFiles(files: number, folder: string, rounds: number): Prom
   const archive = `${folder}/image.clip`;
   const index = await indexInOwnProcess(source, archive);
   const archiveBytes = Deno.statSync(archive).size;
-  const opens: number[] = [];
+  const opens: OpeningTimes[] = [];
   const mounts: number[] = [];
   const finds: number[] = [];
   let mountedMib = 0;
@@ -53,7 +55,7 @@ async function measureFiles(files: number, folder: string, rounds: number): Prom
   let found = 0;
   for (let i = 0; i < rounds; i++) {
     const main = new URL("open_archive_main.ts", import.meta.url).pathname;
-    opens.push(JSON.parse(await runShell(`"$1" run -A --quiet "$2" "$3"`, [Deno.execPath(), main, archive]))[0]);
+    opens.push(JSON.parse(await runShell(`"$1" run -A --quiet "$2" "$3"`, [Deno.execPath(), main, archive])));
     const started = performance.now();
     const mount = await BenchMount.open(archive, `${folder}/mount`, { source, cacheDir: `${folder}/cache` });
     mounts.push(performance.now() - started);
@@ -71,7 +73,8 @@ async function measureFiles(files: number, folder: string, rounds: number): Prom
     bytesAFile: round(archiveBytes / files, 1),
     indexMs: Math.round(index.wallMs),
     indexPeakMib: Math.round(index.peakBytes / 2 ** 20),
-    openMs: Math.round(median(opens)),
+    openMs: Math.round(median(opens.map(({ ms }) => ms))),
+    openProcessorMs: Math.round(median(opens.map(({ processorMs }) => processorMs))),
     mountMs: Math.round(median(mounts)),
     mountedMib: Math.round(mountedMib),
     findMs: Math.round(median(finds)),
