@@ -156,7 +156,7 @@ export const BOMB_CASES: readonly HostileCase[] = [
     ["--max-entries", "200000"],
   ),
   layerCase(
-    "a million directories that no entry is for",
+    "600,000 directories that no entry is for",
     /more than 500000 files and directories \(--max-entries.*\)/,
     () => layerOf(...deepPaths(300)),
     ["--max-entries", "500000"],
