@@ -1,5 +1,8 @@
 import type { Logger } from "../base/mod.ts";
 
+/** Exit statuses. 130 and 141 are what shells show for programs ended by SIGINT and SIGPIPE. */
+export const ExitStatus = { done: 0, failed: 1, usage: 2, interrupted: 130, brokenPipe: 141 } as const;
+
 /** The world outside as a command sees it, so that tests can be that world. */
 export interface Io {
   /** Writes a result. @throws {BrokenPipeError} when nobody reads any more. */

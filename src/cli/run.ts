@@ -1,18 +1,14 @@
-import { findSimilar } from "@optique/core/suggestion";
 import { object } from "@optique/core/constructs";
-import { runParserSync } from "@optique/core/facade";
 import { type Message, text } from "@optique/core/message";
+import { type Parser, parseSync } from "@optique/core/parser";
 import type { Usage } from "@optique/core/usage";
 import { ClipError, createLogger, escapeControls, messageOf } from "../base/mod.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { BrokenPipeError, type CommandContext, type Io } from "./io.ts";
+import { BrokenPipeError, type CommandContext, ExitStatus, type Io } from "./io.ts";
 import { logOptions } from "./basic_options.ts";
 
 const HELP_NAMES: readonly string[] = ["help", "--help", "-h"];
-
-/** Exit statuses. 130 and 141 are what shells show for programs ended by SIGINT and SIGPIPE. */
-export const ExitStatus = { done: 0, failed: 1, usage: 2, interrupted: 130, brokenPipe: 141 } as const;
 
 /**
  * Runs `clip` with `args` and returns the exit status. Errors become one line on standard error; with `--debug`, or
@@ -55,11 +51,12 @@ async function dispatch(args: readonly string[], io: Io, debug: boolean): Promis
   const wanted = name === "--version" || name === "-V" ? "version" : name;
   const entry = COMMANDS.find((candidate) => candidate.name === wanted);
   if (entry !== undefined) return await runCommand(entry.name, await entry.load(), rest, io, debug);
-  io.err(`clip: error: there is no command ${JSON.stringify(name)}${suggestion(name)}\n`);
+  io.err(`clip: error: there is no command ${JSON.stringify(name)}${await suggestion(name)}\n`);
   return ExitStatus.usage;
 }
 
-function suggestion(name: string): string {
+async function suggestion(name: string): Promise<string> {
+  const { findSimilar } = await import("@optique/core/suggestion");
   const similar = findSimilar(name, COMMANDS.map((candidate) => candidate.name));
   if (similar.length === 0) return "; `clip help` lists the commands";
   return `; did you mean ${similar.map((candidate) => `\`clip ${candidate}\``).join(" or ")}?`;
@@ -73,11 +70,6 @@ function overview(): string {
     "First steps:\n  clip index ubuntu:24.04 -o ubuntu.clip\n  clip mount ubuntu.clip /mnt\n  clip help mount\n";
 }
 
-/** Thrown out of the argument parser to leave it; carries the exit status. */
-class Leave {
-  constructor(readonly status: number) {}
-}
-
 async function runCommand(
   name: string,
   command: Command,
@@ -87,34 +79,10 @@ async function runCommand(
 ): Promise<number> {
   const missing: Message = [text(`${firstArgument(command.parser.usage)} is missing.`)];
   const parser = object({ command: command.parser, log: logOptions }, { errors: { endOfInput: missing } });
-  let options;
-  try {
-    options = runParserSync(parser, `clip ${name}`, args, {
-      brief: asMessage(command.summary),
-      description: command.description,
-      examples: command.examples.flatMap((line, i) =>
-        i === 0 ? asMessage(line) : [...asMessage("\n\n"), ...asMessage(line)]
-      ),
-      help: {
-        option: { names: ["--help", "-h"] },
-        onShow: (status) => {
-          throw new Leave(status);
-        },
-      },
-      aboveError: "none",
-      termWidth: "auto",
-      maxWidth: Math.min(io.terminal?.columns ?? 100, 120),
-      showChoices: true,
-      stdout: (line) => io.out(`${line}\n`),
-      stderr: (line) => io.err(`clip: ${lowerFirst(line)}\nclip: \`clip ${name} --help\` tells more\n`),
-      onError: () => {
-        throw new Leave(ExitStatus.usage);
-      },
-    });
-  } catch (error) {
-    if (error instanceof Leave) return error.status;
-    throw error;
-  }
+  const read = readOptions(parser, args) ??
+    (await import("./explain_usage.ts")).explainUsage(parser, name, command, args, io);
+  if ("status" in read) return read.status;
+  const options = read.value;
   const level = debug ? "debug" : options.log.logLevel;
   const endings: (() => void)[] = [];
   const atEnd = (work: () => void) => void endings.push(work);
@@ -127,6 +95,16 @@ async function runCommand(
   } finally {
     for (const work of endings.reverse()) work();
   }
+}
+
+/** The options, where they are right and no help is asked for: whoever has them is not to wait for what explains them. */
+function readOptions<Options, State>(
+  parser: Parser<"sync", Options, State>,
+  args: readonly string[],
+): { readonly value: Options } | undefined {
+  if (args.some((arg) => HELP_NAMES.includes(arg))) return undefined;
+  const result = parseSync(parser, args);
+  return result.success ? { value: result.value } : undefined;
 }
 
 /** The argument that is missed first. Every command that can miss one begins with one. */
@@ -157,12 +135,4 @@ function openLog(path: string | undefined, io: Io, atEnd: CommandContext["atEnd"
       // A full disk must not stop a mount.
     }
   };
-}
-
-function asMessage(content: string): Message {
-  return [text(content)];
-}
-
-function lowerFirst(line: string): string {
-  return line.charAt(0).toLowerCase() + line.slice(1).replace(/\n+/g, " ");
 }

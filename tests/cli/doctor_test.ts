@@ -5,6 +5,7 @@ import { checkCache, checkMounts, checkRuntimeFolder } from "../../src/cli/docto
 import { checkRegistry, isRegistry } from "../../src/cli/doctor/check_registry.ts";
 import { showFinding } from "../../src/cli/doctor/finding.ts";
 import { type Machine, thisMachine } from "../../src/cli/doctor/machine.ts";
+import { isKernelSince } from "../../src/cli/kernel_release.ts";
 import { type FakeRegistry, startFakeRegistry } from "../oci/fake_registry.ts";
 
 /** A machine on which all is well, but for what is said. */
@@ -31,6 +32,13 @@ function faults(different: Partial<Machine>): string[] {
     return showFinding(finding);
   });
 }
+
+Deno.test("versions of kernels are compared as numbers", () => {
+  const since = ["6.9", "6.9.0-rc1", "6.10.2", "7.0.0", "10.1"].map((release) => isKernelSince(release, [6, 9]));
+  assert.deepEqual(since, [true, true, true, true, true]);
+  const before = ["6.8.12-amd64", "5.10", "4.19.0", "6", "", "x"].map((release) => isKernelSince(release, [6, 9]));
+  assert.deepEqual(before, [false, false, false, false, false, false]);
+});
 
 Deno.test("doctor: a machine on which all is well", () => {
   assert.deepEqual(faults({}), []);

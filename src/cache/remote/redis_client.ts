@@ -1,2 +1,2 @@
-/** What is used of ioredis, loaded when there is a Redis: of a package like that, bundles know no names otherwise. */
+/** What is used of ioredis, loaded when there is a Redis: joined modules know no names of such a package otherwise. */
 export { Redis } from "ioredis";

@@ -1,8 +1,9 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { escapeControls, messageOf } from "../../base/mod.ts";
+import { ClipError, escapeControls, messageOf } from "../../base/mod.ts";
 import { liveMounts } from "../../mount/mod.ts";
 import { defineCommand } from "../command.ts";
+import { isKernelSince, RESEND_SINCE } from "../kernel_release.ts";
 import { mountFolders } from "../live_mounts.ts";
 import { upgradeMount } from "../upgrade_mount.ts";
 
@@ -16,6 +17,10 @@ mount was made with. Needs Linux 6.9.`,
   examples: ["clip upgrade-mounts"],
   parser: object({}),
   async run(_, { io }) {
+    if (!isKernelSince(Deno.osRelease(), RESEND_SINCE)) {
+      const advice = "unmount, and mount again";
+      throw new ClipError("unsupported", `Linux ${Deno.osRelease()} has no mounts taken over, 6.9 has: ${advice}`);
+    }
     const all = (await liveMounts(mountFolders(io))).filter(({ record }) => record.supervisor !== undefined);
     let failures = 0;
     for (const found of all) {

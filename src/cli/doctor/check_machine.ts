@@ -1,5 +1,6 @@
 /** Checks of what clip needs of the machine. */
 import { fail, type Finding, ok, warn } from "./finding.ts";
+import { isKernelSince, RESEND_SINCE } from "../kernel_release.ts";
 import type { Machine } from "./machine.ts";
 
 /** Source: Linux include/linux/miscdevice.h, MISC_MAJOR and FUSE_MINOR. */
@@ -27,11 +28,9 @@ export function checkMachine(machine: Machine): Finding[] {
 
 /** Source: commit messages of fs/fuse, 5.4 for what INIT negotiates, 6.9 for FUSE_NOTIFY_RESEND. */
 function checkKernel({ kernelRelease }: Machine): Finding {
-  const match = /^(\d+)\.(\d+)/.exec(kernelRelease);
-  const number = match === null ? 0 : Number(match[1]) * 1000 + Number(match[2]);
   const says = `Linux ${kernelRelease}`;
-  if (number < 5004) return fail("kernel", says, "clip is made for 5.4 or newer");
-  if (number >= 6009) return ok("kernel", `${says}, mounts can outlive their servers`);
+  if (!isKernelSince(kernelRelease, [5, 4])) return fail("kernel", says, "clip is made for 5.4 or newer");
+  if (isKernelSince(kernelRelease, RESEND_SINCE)) return ok("kernel", `${says}, mounts can outlive their servers`);
   return warn("kernel", says, "mounts end with their servers; from 6.9 on the next server takes over");
 }
 
