@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { BundleFolder } from "../bundle/mod.ts";
-import { ClipError, messageOf } from "../base/mod.ts";
+import { ClipError, messageOf, sleep } from "../base/mod.ts";
 import { selfCommand } from "./daemon.ts";
 import type { CommandContext } from "./io.ts";
 import { type BundleChoices, type BundleImage, makeBundle } from "./make_bundle.ts";
@@ -8,6 +8,9 @@ import { runForeground } from "./run_foreground.ts";
 
 /** The names of folders of containers that run begin so; others are not cleaned up. */
 const FOLDER_PREFIX = "clip-container-";
+/** A runtime that takes longer to make a container, or to end with it, is not waited for. */
+const REMOVE_TIMEOUT_MS = 10_000;
+const POLL_MS = 10;
 
 /** How a container is run, besides what its bundle says. */
 export interface RunChoices extends BundleChoices {
@@ -27,7 +30,7 @@ export async function runContainer(image: BundleImage, choices: RunChoices, cont
     context.io.signal.throwIfAborted();
     await makeBundle(folder, image, choices, { ...context, logging });
     context.io.signal.throwIfAborted();
-    return await runForeground(container.command("run", "--bundle", folder.path), {
+    return await runForeground(container.runCommand(), {
       terminal: choices.container.terminal,
       stopTimeoutMs: choices.stopTimeoutMs,
       kill: () => container.kill(),
@@ -61,27 +64,67 @@ async function makeFolder(): Promise<BundleFolder> {
 class Container {
   constructor(readonly folder: BundleFolder, readonly runtime: string) {}
 
-  /** A command line of the runtime about this container. */
-  command(verb: string, ...options: string[]): string[] {
-    return [this.runtime, "--root", `${this.folder.path}/state`, verb, ...options, this.#name];
-  }
-
-  get #name(): string {
-    return basename(this.folder.path);
+  /**
+   * The command line that runs it. A shell becomes the runtime, and leaves its number in a file, which must not be
+   * there: so whoever cleans up knows the runtime, or that there will be none.
+   */
+  runCommand(): string[] {
+    const script = 'set -C && echo $$ >"$1" && shift && exec "$@"';
+    return ["sh", "-c", script, "sh", this.#pidFile, ...this.#command("run", "--bundle", this.folder.path)];
   }
 
   /** Ends all its processes. */
   async kill(): Promise<void> {
-    const [program, ...args] = [...this.command("kill"), "KILL"];
-    await new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "null" }).output();
+    await runSilently([...this.#command("kill"), "KILL"]);
   }
 
   /** Ends it, and removes all of it. Nothing happens where it is not there. */
   async remove(): Promise<void> {
-    // One that has ended by itself is deleted already, which the runtime finds worth an error.
-    const [program, ...args] = this.command("delete", "--force");
-    await new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "null" }).output();
+    const pid = await this.#runtimePid();
+    const deadline = Date.now() + REMOVE_TIMEOUT_MS;
+    do {
+      // One that has ended by itself is deleted already, which the runtime finds worth an error. One that is only
+      // being made will be found once it is there.
+      await runSilently(this.#command("delete", "--force"));
+    } while (pid !== undefined && isRunning(pid, this.folder.path) && Date.now() < deadline);
     await this.folder.remove();
+  }
+
+  /** The number of the runtime's process; undefined where there is none, and will be none. */
+  async #runtimePid(): Promise<number | undefined> {
+    try {
+      await Deno.writeTextFile(this.#pidFile, "none\n", { createNew: true });
+      return undefined;
+    } catch {
+      // Written a moment after it is made, unless its writer was killed just then.
+      for (let tries = 0; tries < 50; tries++, await sleep(POLL_MS)) {
+        const text = await Deno.readTextFile(this.#pidFile).catch(() => "none\n");
+        if (text.endsWith("\n")) return /^\d+\n$/.test(text) ? Number(text) : undefined;
+      }
+      return undefined;
+    }
+  }
+
+  /** A command line of the runtime about this container. */
+  #command(verb: string, ...options: string[]): string[] {
+    return [this.runtime, "--root", `${this.folder.path}/state`, verb, ...options, basename(this.folder.path)];
+  }
+
+  get #pidFile(): string {
+    return `${this.folder.path}/runtime.pid`;
+  }
+}
+
+async function runSilently([program, ...args]: string[]): Promise<void> {
+  await new Deno.Command(program!, { args, stdin: "null", stdout: "null", stderr: "null" }).output();
+}
+
+/** Whether a process runs that has `path` among its arguments: numbers are used again. */
+function isRunning(pid: number, path: string): boolean {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(path);
+  } catch {
+    return false;
   }
 }
 
