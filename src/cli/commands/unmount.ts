@@ -2,8 +2,9 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
+import { dirname } from "node:path";
 import { escapeControls, messageOf, UsageError } from "../../base/mod.ts";
-import { mountedBundle } from "../../bundle/mod.ts";
+import { type BundleFolder, mountedBundle } from "../../bundle/mod.ts";
 import { unmountFuse } from "../../fuse/mod.ts";
 import { optionalArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
@@ -52,7 +53,9 @@ async function unmountAll(lazy: boolean, io: Io): Promise<number> {
   let failures = 0;
   for (const { mountpoint, state } of here.reverse()) {
     try {
-      await unmountFuse(mountpoint, { lazy: lazy || state !== "alive" });
+      const bundle = await bundleOf(mountpoint);
+      if (bundle !== undefined) await bundle.unmount({ lazy });
+      else await unmountFuse(mountpoint, { lazy: lazy || state !== "alive" });
       io.out(`unmounted ${escapeControls(mountpoint)}\n`);
     } catch (error) {
       failures++;
@@ -60,4 +63,11 @@ async function unmountAll(lazy: boolean, io: Io): Promise<number> {
     }
   }
   return failures > 0 ? 1 : 0;
+}
+
+/** The bundle whose image is mounted there: its overlay keeps it in use. */
+async function bundleOf(mountpoint: string): Promise<BundleFolder | undefined> {
+  const bundle = await mountedBundle(dirname(mountpoint));
+  if (bundle?.part("lower") !== mountpoint) return undefined;
+  return await Deno.stat(bundle.part("config")).then(() => bundle, () => undefined);
 }
