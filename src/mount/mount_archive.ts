@@ -87,7 +87,10 @@ export async function mountArchive(
     else if (data.type === "interrupt") replies.interrupt(data.uniqueLow, data.uniqueHigh);
     else if (data.type === "log") options.writeLog(data.line);
     else if (data.error !== undefined) fail(data.error);
-    else ended.resolve();
+    else {
+      ready.reject(new ClipError("io", `${mount.mountpoint} was unmounted before it was served`));
+      ended.resolve();
+    }
   };
   worker.postMessage(serveStart(content, mount.fd, options));
   ended.promise.catch(() => {}).finally(() => {
