@@ -16,7 +16,7 @@ const READERS = `for reader in $(seq $2); do
     tr '\\n' '\\0' | xargs -0 cat > /dev/null &
 done
 wait`;
-const REST_MS = 5000;
+const REST_MS = 15_000;
 
 /** What many readers of one machine cost the registry, and a server at rest its machine. */
 export type SharedRow =

@@ -105,7 +105,10 @@ function chooseSmallFiles({ tree }: Archive, directory: string): TimedPlace[] {
   for (let inode = 1; inode <= tree.inodeCount; inode++) {
     const lengthBytes = tree.type(inode) === S_IFREG ? tree.sizeBytes(inode) : 0;
     if (lengthBytes === 0 || lengthBytes > SMALL_FILE_MAX_BYTES) continue;
-    places.push({ path: `${directory}${tree.path(inode)}`, offset: 0, lengthBytes });
+    const path = tree.path(inode);
+    // Names are bytes; those that are ASCII are the same as text.
+    if (/[^\x20-\x7e]/.test(path)) continue;
+    places.push({ path: `${directory}${path}`, offset: 0, lengthBytes });
   }
   for (let at = places.length - 1; at > 0; at--) {
     const other = random.below(at + 1);
