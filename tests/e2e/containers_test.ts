@@ -164,18 +164,18 @@ e2eTest("bundle: a runtime starts it, what it wrote is in the folder, unmount ta
   bench.directory("tmp");
   // Characters that mean something to overlays.
   const folder = bench.path("box, one:two");
-  const line = await bench.mustClip(["bundle", file, folder, "--", "sh", "-c", "echo written >/root/new; exit 4"]);
+  const line = await bench.mustClip(["bundle", file, folder, "--", "sh", "-c", "echo written >/srv/new; exit 4"]);
   assert.equal(line, `made a bundle of ${file} in ${folder}; \`clip unmount\` takes its mounts away\n`);
   const config = JSON.parse(await Deno.readTextFile(`${folder}/config.json`));
   assert.deepEqual(config.root, { path: "rootfs", readonly: false });
   const runc = ["runc", "--root", bench.path("state"), "run", "-b", folder, `clip-test-${Deno.pid}`];
   const run = await runProgram(runc);
   assert.equal(run.code, 4, run.stderr);
-  assert.equal(await Deno.readTextFile(`${folder}/writable/upper/root/new`), "written\n");
-  await assert.rejects(Deno.stat(`${folder}/lower/root/new`), Deno.errors.NotFound);
+  assert.equal(await Deno.readTextFile(`${folder}/writable/upper/srv/new`), "written\n");
+  await assert.rejects(Deno.stat(`${folder}/lower/srv/new`), Deno.errors.NotFound);
   const second = await bench.clip(["bundle", file, folder]);
   assert.match(second.stderr, /cannot make a bundle in .*: it holds /);
   await bench.mustClip(["unmount", folder]);
   await assertNothingLeft(bench);
-  assert.equal(await Deno.readTextFile(`${folder}/writable/upper/root/new`), "written\n");
+  assert.equal(await Deno.readTextFile(`${folder}/writable/upper/srv/new`), "written\n");
 });
