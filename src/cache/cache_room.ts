@@ -119,12 +119,18 @@ export class CacheRoom {
   /** The disk itself had no room for `bytes`, whatever the limits say: makes some; whether it could. Never throws. */
   onDiskFull(bytes: number): boolean {
     this.#allowedBytes = 0;
+    const hasRoom = this.#makeRoom(bytes);
+    if (!hasRoom) this.#observer.onRefused?.(bytes);
+    return hasRoom;
+  }
+
+  #makeRoom(bytes: number): boolean {
     const now = Date.now();
     if (now < this.#fullUntil) return false;
     try {
       if (this.#free(bytes) >= bytes) return true;
-    } catch {
-      // Nothing can be removed there.
+    } catch (error) {
+      this.#log.warn(`cannot make room in the cache: ${messageOf(error)}`, { folder: this.#folder });
     }
     this.#fullUntil = now + FULL_REST_MS;
     this.#tell(now);
@@ -144,7 +150,13 @@ export class CacheRoom {
 
   /** Gives about `bytes` back to the disk: whole layers that nobody uses, then spans of this process's own. */
   #free(bytes: number): number {
-    let freed = evictLayers(this.#folder, bytes, this.#log)?.bytes ?? 0;
+    let freed = 0;
+    try {
+      freed = evictLayers(this.#folder, bytes, this.#log)?.bytes ?? 0;
+    } catch (error) {
+      // Spans of this process's own can go all the same.
+      this.#log.warn(`cannot evict layers from the cache: ${messageOf(error)}`, { folder: this.#folder });
+    }
     // The first round spares what was touched since the last time, the second what is touched meanwhile.
     for (let round = 0; round < 2; round++) {
       for (const layer of this.#layers) if (freed < bytes) freed += layer.punch(bytes - freed);
@@ -185,7 +197,13 @@ export function evictLayers(folder: string, bytes: number, log: Logger): Evicted
     if (lock.lock("exclusive", WHOLE_FILE) === "held") return undefined;
     for (const layer of listLayers(folder).sort((a, b) => a.usedMs - b.usedMs)) {
       if (evicted.bytes >= bytes) break;
-      if (!removeLayer(layer)) continue;
+      try {
+        if (!removeLayer(layer)) continue;
+      } catch (error) {
+        // Another user's, mostly. Others can go all the same.
+        log.warn(`a layer in the cache cannot be evicted: ${messageOf(error)}`, { layer: layer.diffId });
+        continue;
+      }
       evicted.layers++;
       evicted.bytes += layer.allocatedBytes;
       log.info("evicted a layer from the cache", { layer: layer.diffId, bytes: layer.allocatedBytes });

@@ -71,11 +71,13 @@ export class StoreTier {
     const ticket = this.#poisoned.has(span.key) ? undefined : this.#health.enter();
     if (ticket === undefined) return void observe("resting");
     let storedBytes = 0;
+    // That this machine is busy is not the store's fault: neither the wait for a place nor decoding counts.
+    const turn = { isStores: false };
     try {
       const { timeoutMs, coder } = this.#options;
-      const value = await withinDeadline((inner) => this.#read(span, inner), { timeoutMs, signal });
+      const value = await withinDeadline((inner) => this.#read(span, turn, inner), { timeoutMs, signal });
       storedBytes = value?.length ?? 0;
-      // That this machine is busy is not the store's fault.
+      turn.isStores = false;
       const decoded = value === undefined ? undefined : await withinDeadline(
         async () => await coder.decode(value, span) ?? "poison",
         { timeoutMs: DECODE_TIMEOUT_MS, signal },
@@ -97,15 +99,21 @@ export class StoreTier {
       if (error instanceof ClipError && error.code === "limit") {
         return void observe("poison", 0, this.#poison(span, ticket, messageOf(error)));
       }
-      this.#health.failed(ticket, error);
+      if (turn.isStores) this.#health.failed(ticket, error);
+      else this.#health.abandoned(ticket);
       return void observe("error", storedBytes, error);
     }
   }
 
   /** No value is longer than its span: compressed ones are kept only where that makes them shorter. */
-  #read({ key, plainBytes }: WantedSpan, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  #read(
+    { key, plainBytes }: WantedSpan,
+    turn: { isStores: boolean },
+    signal: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.#reads.run(async () => {
       signal.throwIfAborted(); // gone while it waited
+      turn.isStores = true;
       return await orAborted(this.store.get(key, plainBytes, signal), signal);
     });
   }
