@@ -45,10 +45,11 @@ export class Content {
   readonly archive: Archive;
   /** What reading has cost so far. */
   readonly counters: ContentCounters = newCounters();
-  /** What is shared with a thread that serves reads from the cache files by itself. */
+  /**
+   * What is shared with a thread that serves reads from the cache files by itself. A span is set `verified` in the same
+   * turn in which the cache said that it has it.
+   */
   readonly localReaders: LocalReaders;
-  /** Those of `localReaders`: `verified` is set in the same turn in which the cache said that it has the span. */
-  readonly spanStates: Uint8Array<SharedArrayBuffer>;
   #options: ContentOptions;
   #store: SpanStore;
   #fetcher: SpanFetcher;
@@ -76,8 +77,7 @@ export class Content {
     this.#fetcher = new SpanFetcher({ options, store: this.#store, rests: new Rests(), counters, deadlineMs });
     this.#readAhead = new ReadAhead(archive.layers);
     this.localReaders = this.#store.readers;
-    this.spanStates = this.localReaders.spanStates;
-    this.#touched = new Uint8Array(this.spanStates.length);
+    this.#touched = new Uint8Array(this.localReaders.spanStates.length);
   }
 
   /**
@@ -153,9 +153,7 @@ export class Content {
           return tier;
         }
         // Given for others, who came before: the rest is about to be in the store.
-        continue;
-      }
-      if (this.#store.read(layer, span, offset, target) !== undefined) return tier;
+      } else if (this.#store.read(layer, span, offset, target) !== undefined) return tier;
       if (attempt >= MAX_TRIES) throw new ClipError("io", `span ${span} went away ${MAX_TRIES} times`);
     }
   }
@@ -198,7 +196,7 @@ export class Content {
 
   /** From now on the observer hears of each span's first touch, of those too that the serving thread answers. */
   watchTouches(): void {
-    for (let span = 0; span < this.spanStates.length; span++) this.localReaders.setNotify(span);
+    for (let span = 0; span < this.#touched.length; span++) this.localReaders.setNotify(span);
   }
 
   /**

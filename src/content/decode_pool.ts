@@ -47,9 +47,9 @@ interface Seat {
 }
 
 /**
- * Threads that decode runs, started when there is more to do than those running can take, and ended when nothing is left to do for a while. Pieces of runs wait
- * here rather than with the threads, so that what is urgent goes first. Until the first Worker is ready, and where none
- * can be had, runs are decoded in place.
+ * Threads that decode runs, started when there is more to do than those running can take, and ended when nothing is
+ * left to do for a while. Pieces of runs wait here rather than with the threads, so that what is urgent goes first.
+ * Until the first Worker is ready, and where none can be had, runs are decoded in place.
  */
 export class DecodePool {
   #log: Logger;
@@ -209,8 +209,11 @@ export class DecodePool {
   }
 
   #onMessage(seat: Seat, message: FromDecoder): void {
-    if (message.type === "ready") seat.isReady = true;
-    else if (message.type === "taken") seat.sentBytes -= message.compressedBytes;
+    if (message.type === "ready") {
+      seat.isReady = true;
+      // It may turn out that there is nothing to decode.
+      this.#restWhenIdle();
+    } else if (message.type === "taken") seat.sentBytes -= message.compressedBytes;
     else return this.#tasks.get(message.id)?.onMessage(message);
     this.#dispatch();
   }

@@ -19,11 +19,6 @@ export class FlightQueue {
   /** By first span; whole layers are not among them. */
   #byFirstSpan = new Map<number, RunFlight>();
 
-  /** How many there are. */
-  get size(): number {
-    return this.#flights.size;
-  }
-
   /** Adds one at the end. `joinable`: whether it may be fetched together with the one before it. */
   add(flight: RunFlight, { joinable }: { joinable: boolean }): void {
     this.#flights.add(flight);
@@ -31,9 +26,9 @@ export class FlightQueue {
   }
 
   /** Takes one out, if it is there. */
-  remove(flight: RunFlight): boolean {
+  remove(flight: RunFlight): void {
     if (this.#byFirstSpan.get(flight.run.firstSpan) === flight) this.#byFirstSpan.delete(flight.run.firstSpan);
-    return this.#flights.delete(flight);
+    this.#flights.delete(flight);
   }
 
   /** Takes out what is to be fetched next: one run, or several that follow one another in a layer. */

@@ -59,7 +59,7 @@ export class ReadAhead {
   }
 
   #window(stream: Stream, span: number, endSpan: number): SpanRange | undefined {
-    const { layers } = { layers: this.#layers };
+    const layers = this.#layers;
     const firstSpan = Math.max(stream.end, span + 1);
     stream.windowSpans = Math.max(1, stream.windowSpans * 2);
     let end = firstSpan;

@@ -139,14 +139,16 @@ export class RunFetcher {
 
   /** Never rejects. */
   async #fetch(group: RunFlight[]): Promise<void> {
+    // One that another process fetches may be back in the queue, and under way again, before this is over.
+    let flights: RunFlight[] = [];
     try {
       for (const flight of group) flight.isUnderWay = true;
-      let flights = group.filter((flight) => this.#claim(flight));
+      flights = group.filter((flight) => this.#claim(flight));
       if (this.#parts.options.remote !== undefined) flights = await this.#fetchFromRemote(flights);
       if (this.#parts.options.offline) return this.#failOffline(flights);
       for (const part of consecutive(flights)) await this.#fetchFromSource(part);
     } catch (error) {
-      for (const flight of group) if (flight.isClaimed) this.#over(flight, error);
+      for (const flight of flights) this.#over(flight, error);
     }
   }
 

@@ -125,10 +125,12 @@ test("a span is marked as verified once the file in the cache holds it, and not 
     await readFile(content, "/small/3", 0, 10);
     // The reader is answered before the file is written.
     const deadline = Date.now() + 10_000;
-    while (content.spanStates.every((state) => state === SpanState.unknown) && Date.now() < deadline) {
+    while (content.localReaders.spanStates.every((state) => state === SpanState.unknown) && Date.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
-    const marked = [...content.spanStates].flatMap((state, span) => state === SpanState.verified ? [span] : []);
+    const marked = [...content.localReaders.spanStates].flatMap((state, span) =>
+      state === SpanState.verified ? [span] : []
+    );
     assert.equal(marked.length, 1);
     const { layers } = sample.archive;
     const start = layers.spanOffsets[marked[0]!]!;
@@ -139,7 +141,7 @@ test("a span is marked as verified once the file in the cache holds it, and not 
     content.close();
     const without = openSample(sample, { cache: NO_CACHE });
     await readFile(without, "/small/3", 0, 10);
-    assert(without.spanStates.every((state) => state === SpanState.unknown));
+    assert(without.localReaders.spanStates.every((state) => state === SpanState.unknown));
     without.close();
   });
 });
@@ -181,7 +183,7 @@ test("without checkpoints a layer is inflated once, whole, and every span of it 
     assert.equal(requests.length, 1);
     assert.equal(requests[0]!.offset, 0);
     const spans = sample.archive.layers.firstSpan[1]!;
-    assert([...content.spanStates.subarray(0, spans)].every((state) => state === SpanState.verified));
+    assert([...content.localReaders.spanStates.subarray(0, spans)].every((state) => state === SpanState.verified));
     assert.equal(content.counters.decodedBytes, sample.layers[0]!.plain.length);
     content.close();
   });
@@ -229,6 +231,6 @@ test("an archive of an empty layer and an empty file has nothing to read", async
   const empty = { plain, blob, mediaType: mediaType || "application/vnd.oci.image.layer.v1.tar" };
   const { archive, sources } = await archiveOf([empty]);
   const content = openSample({ archive, sources }, { cache: NO_CACHE });
-  assert.equal(content.spanStates.length, 0);
+  assert.equal(content.localReaders.spanStates.length, 0);
   content.close();
 });

@@ -292,7 +292,7 @@ test("a cache that cannot be written or opened is told of once, and reads go on"
       const told = lines.filter((line) => line.includes("going on without the cache"));
       assert.equal(told.length, pattern === undefined ? 0 : 1);
       if (pattern !== undefined) assert.match(told[0]!, pattern);
-      const isInFile = content.spanStates.some((state) => (state & SpanState.verified) !== 0);
+      const isInFile = content.localReaders.spanStates.some((state) => (state & SpanState.verified) !== 0);
       assert.equal(isInFile, broken === gone, "only what was written counts");
       content.close();
     }

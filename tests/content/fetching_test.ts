@@ -300,7 +300,7 @@ test("readers of different parts of a span, early and late, each get their own",
 
 test("workers without work are ended, and started again for more", async () => {
   let idle = 0;
-  const pool = new DecodePool({ log: SILENT, workers: 1, idleMs: 20, onIdle: () => idle++ });
+  const pool = new DecodePool({ log: SILENT, workers: 1, idleMs: 200, onIdle: () => idle++ });
   const sample = await makeSample();
   const { archive } = sample;
   for (let round = 0; round < 3; round++) {
