@@ -48,7 +48,7 @@ export interface Checkpoint {
    */
   readonly compressedBitOffset: number;
   /**
-   * The plain bytes before what bit `compressedBitOffset` makes, as far as they may be referred to. Nothing where none
+   * The plain bytes before what bit `compressedBitOffset` makes, as far as those up to the next checkpoint refer to them. Nothing where none
    * are needed (start, member, final, uncompressed). Owned by whoever holds the checkpoint.
    */
   readonly window: Window;

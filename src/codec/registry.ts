@@ -54,14 +54,16 @@ export function codecForLayer(
   const found = MAGICS.find(({ matches }) => matches(firstBytes))?.name;
   const name = found ?? promised;
   if (name === undefined) {
-    const text = `media type ${JSON.stringify(mediaType)} is none of a layer, and its bytes are neither tar nor gzip`;
+    const text = `media type ${
+      JSON.stringify(mediaType)
+    } is none of a layer, and its bytes are of no format that clip reads`;
     throw new ClipError("unsupported", text);
   }
   const codec = CODECS.find((candidate) => candidate.name === name);
   if (codec === undefined) {
     const names = CODECS.map((candidate) => candidate.name === "none" ? "uncompressed" : candidate.name).join(" and ");
     const text = `layers compressed with ${name} are not supported (media type ${JSON.stringify(mediaType)}); ` +
-      `clip reads ${names} ones: push the image again with gzip layers`;
+      `clip reads ${names} ones: push the image again with gzip or zstd layers`;
     throw new ClipError("unsupported", text);
   }
   if (found === undefined || found === promised) return { codec };

@@ -1,10 +1,10 @@
 /** Of the plain bytes before a checkpoint, those that a decoder starting there may copy from. */
 export interface Window {
-  /** How far back it reaches: bytes before the checkpoint's place in the compressed stream, at most 32,768. */
+  /** How far back it reaches: bytes before the checkpoint's place in the compressed stream; at most 32,768 in gzip, 8 MiB in zstd. */
   readonly lengthBytes: number;
   /**
    * The parts that are kept, as pairs of start and length, ascending and apart; starts count from the oldest byte.
-   * Output that follows refers to nothing outside them.
+   * Output up to the next checkpoint refers to nothing outside them.
    */
   readonly runs: Uint32Array;
   /** The bytes of the parts, end to end. */

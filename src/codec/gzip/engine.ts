@@ -81,8 +81,6 @@ export interface InflateEngine {
 export interface SymbolSense {
   /** Whether the engine stands inside a block. */
   readonly isInBlock: boolean;
-  /** Where the current block's header begins: bits from the start of the blob. */
-  readonly headerBitOffset: number;
   /**
    * How many of the bytes `header`, which begin with the one that holds bit `headerBitOffset`, the header of that block
    * takes. Some microseconds.

@@ -8,6 +8,9 @@
  * as the stream described them, some hundred bytes at most); and of the history, which reaches back megabytes, those
  * bytes that are referred to before the next checkpoint. `places` looks for places where these are few.
  *
+ * Of the strategies `interval` uses frames alone; `sparse` blocks too; `file` and `exact`, alike here, also the last
+ * frame before each large file.
+ *
  * A reader that starts in the middle never sees the checksum of the frame, so the scan checks all that there are, and
  * whoever keeps checkpoints keeps a digest of each span of plain bytes too.
  *

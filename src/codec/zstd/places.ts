@@ -1,4 +1,4 @@
-import { type Checkpoint, CheckpointKind, type ScanOptions } from "../codec.ts";
+import { type Checkpoint, CheckpointKind, MAX_CHECKPOINT_LAG_BYTES, type ScanOptions } from "../codec.ts";
 import { markedWindow, NO_WINDOW } from "../window.ts";
 
 /** The search for an interval's place goes this far to both sides of the spacing, or a quarter of it if that is less. */
@@ -54,7 +54,7 @@ export interface PlacesOptions extends Pick<ScanOptions, "spacingBytes" | "onChe
  * Frames cost nothing: the last within reach of the spacing is taken, and the last at or before each large file. Between
  * blocks, a decoder needs those bytes of the history that are referred to from behind the place, up to the next
  * checkpoint. They differ between places by orders of magnitude, so each place around the spacing is weighed, by the
- * bytes that matches in the next megabyte copy across it, and the lightest wins. Its window is known when the next
+ * bytes that matches in what follows copy across it, and the lightest wins. Its window is known when the next
  * checkpoint is, or when all that follows is further away than the window reaches.
  */
 export class Places {
@@ -78,11 +78,6 @@ export class Places {
     this.#options = options;
     this.#reachBytes = Math.min(MAX_REACH_BYTES, Math.floor(options.spacingBytes / 4));
     this.#emit(CheckpointKind.start, FIRST_PLACE);
-  }
-
-  /** The earliest plain offset before which history may still be asked for. */
-  get neededFrom(): number {
-    return this.#open?.checkpoint.plainOffset ?? this.#candidates[0]?.plainOffset ?? Infinity;
   }
 
   /** A frame begins; all before it has been added. */
@@ -163,6 +158,8 @@ export class Places {
       const file = fileStarts.shift()!;
       const frame = this.#lastFrame;
       if (frame === undefined || frame.plainOffset <= this.#lastPlainOffset || frame.plainOffset > file) continue;
+      // Too far back to be named any more; the file is too far from it to gain much.
+      if (plainOffset - frame.plainOffset > MAX_CHECKPOINT_LAG_BYTES) continue;
       if (this.#frame !== undefined && frame.plainOffset > this.#due && this.#frame !== frame) this.#emitFrame();
       this.#emit(CheckpointKind.file, frame);
     }
@@ -212,7 +209,6 @@ export class Places {
   #emit(kind: CheckpointKind, place: Place): void {
     const { plainOffset, compressedOffset, state } = place;
     this.#closeWindow(plainOffset);
-    this.#dropCandidates(plainOffset);
     this.#frame = undefined;
     this.#lastPlainOffset = plainOffset;
     this.#lastCompressedOffset = compressedOffset;
@@ -228,6 +224,8 @@ export class Places {
     };
     if (state !== undefined) this.#open = { checkpoint, place };
     this.#options.onCheckpoint(checkpoint);
+    // What lies before the next search's beginning cannot be chosen.
+    this.#dropCandidates(Math.max(plainOffset, this.#from - 1));
     this.#dropReferences();
   }
 
@@ -250,7 +248,7 @@ export class Places {
   }
 
   #dropReferences(): void {
-    const from = this.neededFrom;
+    const from = this.#open?.place.plainOffset ?? this.#candidates[0]?.plainOffset ?? Infinity;
     const kept = this.#references.findIndex((block) => block.plainOffset >= from);
     this.#references.splice(0, kept < 0 ? this.#references.length : kept);
   }

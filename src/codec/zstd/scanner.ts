@@ -1,12 +1,9 @@
-import type { Scanner, ScanOptions } from "../codec.ts";
+import { MAX_CHECKPOINT_LAG_BYTES, type Scanner, type ScanOptions } from "../codec.ts";
 import { MAX_ENTERED_WINDOW_BYTES, packBlockState } from "./block_state.ts";
 import type { FrameHeader } from "./frame_header.ts";
 import { type FrameHandler, FrameReader } from "./frame_reader.ts";
 import { MAX_BLOCK_BYTES, ZstdKernel } from "./kernel/kernel.ts";
 import { Places } from "./places.ts";
-
-/** As much as may have been made since a place that is still looked at, besides what its window reaches. */
-const LAG_BYTES = 4 * 1024 * 1024;
 
 /** A scan of a zstd blob: frames → plain bytes for the sink, and checkpoints. */
 export class ZstdScanner implements Scanner, FrameHandler {
@@ -60,7 +57,9 @@ export class ZstdScanner implements Scanner, FrameHandler {
     const { windowBytes } = frame;
     this.#entersBlocks = this.#options.strategy !== "interval" && windowBytes <= MAX_ENTERED_WINDOW_BYTES;
     this.#kernel.notesReferences = this.#entersBlocks;
-    return this.#entersBlocks ? 2 * windowBytes + LAG_BYTES + MAX_BLOCK_BYTES : windowBytes;
+    if (!this.#entersBlocks) return windowBytes;
+    // To a place whose window is being made, or that is still looked at, and as far back from it as matches reach.
+    return 2 * windowBytes + MAX_CHECKPOINT_LAG_BYTES + MAX_BLOCK_BYTES;
   }
 
   onPlain(bytes: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { equalBytes } from "../../../src/base/mod.ts";
-import { CheckpointKind, codecByName } from "../../../src/codec/mod.ts";
+import { CheckpointKind, codecByName, MAX_CHECKPOINT_LAG_BYTES, type PlainSink } from "../../../src/codec/mod.ts";
 import { isInstalled } from "../../e2e/programs.ts";
 import { checkDecodes, codecContract, concat, scan } from "../codec_contract.ts";
 import { SeededRandom } from "../seeded_random.ts";
@@ -36,6 +36,37 @@ Deno.test("zstd: the starts of frames are checkpoints, about every spacing and b
     [CheckpointKind.member, 320_000, true],
     [CheckpointKind.final, 400_000, false],
   ]);
+});
+
+Deno.test("zstd: a large file far behind the last frame does not make it a checkpoint, which nobody would take so late", () => {
+  const blocks = (bytes: number) =>
+    Array.from({ length: bytes / 100_000 }, (_, i) => [1, 100_000, Uint8Array.of(i)] as const);
+  // Windows of 128 MiB: blocks are no places.
+  const compressed = concat([handmadeFrame(blocks(600_000)), handmadeFrame(blocks(9_000_000), { after: [0x88] })]);
+  const file = 600_000 + MAX_CHECKPOINT_LAG_BYTES + 500_000;
+  let written = 0;
+  const kinds: number[] = [];
+  const sink: PlainSink = {
+    fileStarts: [],
+    nextStop: Infinity,
+    write: (bytes) => {
+      if (written < file && written + bytes.length >= file) sink.fileStarts.push(file);
+      written += bytes.length;
+    },
+  };
+  const scanner = zstd.scanner({
+    strategy: "exact",
+    spacingBytes: 2 * 1024 * 1024,
+    sink,
+    onCheckpoint: ({ kind, plainOffset }) => {
+      kinds.push(kind);
+      assert(written - plainOffset <= MAX_CHECKPOINT_LAG_BYTES, `${written - plainOffset} bytes late`);
+    },
+    onWarning: (message) => assert.fail(message),
+  });
+  scanner.push(compressed);
+  scanner.finish();
+  assert.deepEqual(kinds, [CheckpointKind.start, CheckpointKind.final]);
 });
 
 Deno.test("zstd: what cannot be is refused, with field and place", () => {

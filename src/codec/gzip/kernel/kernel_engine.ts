@@ -102,10 +102,6 @@ export class KernelEngine implements InflateEngine, SymbolSense {
     return this.#kernel.isInBlock;
   }
 
-  get headerBitOffset(): number {
-    return this.#kernel.headerBitOffset;
-  }
-
   startLog(): void {
     this.#kernel.startLog();
   }

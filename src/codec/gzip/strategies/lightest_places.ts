@@ -195,7 +195,7 @@ export class LightestPlaces implements CheckpointStrategy {
         if (candidate.kind === CheckpointKind.file) this.#settleFile(candidate);
         else if (this.#isPromising(candidate)) this.#weigh(candidate);
       } else {
-        if (batchEnd + CELL_BYTES + HISTORY_BYTES > Math.min(plainOffset, Number.MAX_SAFE_INTEGER)) break;
+        if (batchEnd + CELL_BYTES + HISTORY_BYTES > plainOffset) break;
         if (batchEnd > this.#searchEnd || batchEnd > this.#plainOffset) break;
         this.#weighBatch(this.#search!);
       }

@@ -20,9 +20,8 @@
  *   - the output limit is further away than a turn can write: wide copies may overshoot by 31 bytes, into bytes that are
  *     not output yet, or into the slack behind OUTPUT;
  *   - the tables are complete: an entry exists for every bit pattern, and leads inside the tables;
- *   - there is a history of 32 KiB before the output, and no distance is longer. Before that, distances are compared
- *     with the history's start; so that this is only ever one comparison a match, the same one finds references to
- *     before the block and to before the points of traces.
+ *   - there is a history of 32 KiB before the output, and no distance is longer. Before that, and while matches are
+ *     logged, distances are compared with the history's start.
  * Of these the first two are tested once a turn; the others hold for thousands of turns on end.
  *
  * Alternatives rejected: a bit buffer kept between calls (it would have to be flushed at each stop); splitting matches at

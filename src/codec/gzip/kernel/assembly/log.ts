@@ -17,8 +17,10 @@ import {
   CELLS,
   INPUT,
   LOG,
+  LOG_BYTES,
   LOG_ENTRY_BYTES,
   LOG_REACH_BYTES,
+  LOG_RUN_BYTES,
   LOG_TIDY_BYTES,
   MAP,
   MAP_BYTES,
@@ -87,6 +89,9 @@ export function tidyLog(): void {
   tally();
   const since = out + plainBias() - LOG_REACH_BYTES;
   const from = firstEntry(since);
+  // Where matches are dense, all of the log is recent: what room there is is used up before it is moved.
+  const hasRoom = logEnd + (LOG_RUN_BYTES / 3 + 1) * LOG_ENTRY_BYTES <= LOG + LOG_BYTES;
+  if (hasRoom && from - LOG < LOG_TIDY_BYTES / 4) return;
   memory.copy(LOG, from, logEnd - from);
   setLogEnd(logEnd - (from - LOG));
   if (tallied != 0) setTally(logEnd, tallyOrigin);

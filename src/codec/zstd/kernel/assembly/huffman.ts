@@ -132,7 +132,7 @@ function makeHuffman(given: u32): bool {
 
 /** The bits before `position`, at least 56 of them, from the highest bit of the result down. Reads up to 8 bytes before `at`. */
 @inline
-function top(at: u32, position: i32): u64 {
+export function top(at: u32, position: i32): u64 {
   const from = (position - 56) >> 3;
   return load<u64>(at + from) << (64 - (position - (from << 3)));
 }

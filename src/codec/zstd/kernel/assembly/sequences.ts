@@ -1,7 +1,7 @@
 /* Sequences: so many literals, then a match. Source: RFC 8878, sections 3.1.1.3.2 and 3.1.1.5. */
 import { copyMatch, copyWide } from "./copy";
 import { accuracyBits, makeSingle, makeTable, readDistribution } from "./fse";
-import { markOf } from "./huffman";
+import { markOf, top } from "./huffman";
 import {
   DEFAULT_LITERALS_LENGTHS,
   DEFAULT_MATCH_LENGTHS,
@@ -39,10 +39,9 @@ import {
   TOO_MUCH_OUTPUT,
 } from "./status";
 
-/** How a table is described. */
-export const DEFAULT: u32 = 0;
-export const SINGLE: u32 = 1;
-export const DESCRIBED: u32 = 2;
+/** How a table is described; 0: by default. */
+const SINGLE: u32 = 1;
+const DESCRIBED: u32 = 2;
 const REPEAT: u32 = 3;
 
 /** Table in use, its accuracy, and how it was described; address 0 where there is none yet. */
@@ -60,9 +59,9 @@ export function forgetTables(): void {
 }
 
 /** Slots of DESCRIPTIONS: how the table in use was described: mode u8, bytes u8, then the bytes. */
-export const LITERALS_LENGTH_SLOT: u32 = 0;
-export const OFFSET_SLOT: u32 = 1;
-export const MATCH_LENGTH_SLOT: u32 = 2;
+const LITERALS_LENGTH_SLOT: u32 = 0;
+const OFFSET_SLOT: u32 = 1;
+const MATCH_LENGTH_SLOT: u32 = 2;
 /** Of the Huffman table; mode is not used. */
 export const HUFFMAN_SLOT: u32 = 3;
 
@@ -138,13 +137,6 @@ export function readTable(slot: u32, mode: u32, at: u32, end: u32): i32 {
   }
   describe(slot, mode, at, used);
   return used;
-}
-
-/** The bits before `position`, at least 56, from the highest of the result down. */
-@inline
-function top(at: u32, position: i32): u64 {
-  const from = (position - 56) >> 3;
-  return load<u64>(at + from) << (64 - (position - (from << 3)));
 }
 
 /** The highest `count` bits, 0 to 32. */
@@ -240,7 +232,7 @@ export function runSequences(start: u32, end: u32, firstLiteral: u32, literalEnd
       }
 
       const next = to + literalBytes + matchBytes;
-      if (literal + literalBytes > literalEnd || next > limit || matchBytes > limit) return TOO_MUCH_OUTPUT;
+      if (literal + literalBytes > literalEnd || next > limit) return TOO_MUCH_OUTPUT;
       copyWide(to, literal, literalBytes);
       to += literalBytes;
       literal += literalBytes;

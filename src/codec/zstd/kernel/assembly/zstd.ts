@@ -174,7 +174,7 @@ export function loadState(bytes: u32): i32 {
   return 0;
 }
 
-/** Meanings: symbols up to `direct` mean themselves plus `base`; from there on, extra bits as the table has them. */
+/** Says what a symbol means: `baseline`, and as many extra bits. */
 function putMeaning(at: u32, symbol: u32, baseline: u32, extraBits: u32): void {
   store<u64>(at + (symbol << 3), <u64>baseline | (<u64>extraBits << 56));
 }
