@@ -1,4 +1,4 @@
-import { ClipError, MIB } from "../base/mod.ts";
+import { ClipError, GIB, MIB } from "../base/mod.ts";
 import type { TarEntry } from "../tar/mod.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
@@ -7,7 +7,7 @@ import { MIN_ENTRY_BYTES, NO_ENTRY, readEntry, TAR_BLOCK_BYTES, writeEntry } fro
 /** All paths together: front coding could make a long path of each few bytes. */
 const MAX_PATH_BYTES_IN_ALL = 512 * MIB;
 /** All that is written of them. */
-const MAX_BYTES = 1024 * MIB;
+const MAX_BYTES = GIB;
 
 /**
  * Entries of a layer, in order, as the bytes that a layer index has of them: 30 to 60 an entry, where objects take

@@ -2,6 +2,7 @@ import {
   ClipError,
   digestAlgorithm,
   digestHex,
+  GIB,
   type Logger,
   messageOf,
   sha256,
@@ -15,8 +16,8 @@ import { trimFolder } from "./trim_folder.ts";
 
 /** What the names of the cache's files end in. */
 const SUFFIX = ".clipl";
-/** Longest file that is read: a layer index is 12 bytes an entry or so. */
-const MAX_FILE_BYTES = 1024 ** 3;
+/** Longest file that is read: a layer index is some tens of bytes an entry, before it is deflated. */
+const MAX_FILE_BYTES = GIB;
 
 /**
  * What scans of layers have found, in a folder, one file a layer and set of options, for all processes of the machine.

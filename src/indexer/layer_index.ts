@@ -14,7 +14,7 @@
  */
 import { createHash } from "node:crypto";
 import { deflateRawSync } from "node:zlib";
-import { ClipError, CorruptError, type Digest, equalBytes, messageOf, parseDigest } from "../base/mod.ts";
+import { ClipError, CorruptError, type Digest, equalBytes, GIB, messageOf, parseDigest } from "../base/mod.ts";
 import { inflateInto } from "../archive/mod.ts";
 import { STRATEGY_NAMES } from "../codec/mod.ts";
 import { ByteReader } from "./byte_reader.ts";
@@ -27,7 +27,7 @@ import { readCheckpoints, readSpans, writeCheckpoints, writeSpans } from "./laye
 export const LAYER_INDEX_VERSION = 1;
 
 /** Raised when a scan of the same layer with the same options comes to find something else than before. */
-export const SCAN_REVISION = 3;
+export const SCAN_REVISION = 4;
 
 /** `\x89CLPL\r\n\x1a\n`, like an archive's but for the letters. */
 const MAGIC: readonly number[] = [0x89, 0x43, 0x4c, 0x50, 0x4c, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -44,7 +44,7 @@ export const LAYER_INDEX_HEADER = {
 export const LAYER_INDEX_HEADER_BYTES = 48;
 
 /** Longest body: room for some ten million entries, and what a reader can be made to allocate. */
-const MAX_BODY_BYTES = 1024 ** 3;
+const MAX_BODY_BYTES = GIB;
 /** Deflate makes at most so many bytes of one. Source: zlib's technical details, "Maximum Compression Factor". */
 const MAX_DEFLATE_RATIO = 1032;
 /** Of 200,000 small files: level 1 37 ms for 3.18 MB, level 3 80 ms for 2.41 MB, level 6 240 ms for 2.25 MB. */
