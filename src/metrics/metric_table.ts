@@ -115,7 +115,7 @@ export class MetricWriter<Name extends string> {
     this.values = values;
   }
 
-  /** The slot to count in, to be asked for once. Label values by number, in the order of the definition. */
+  /** The slot to count in. Label values by number, in the order of the definition. */
   slot(name: Name, ...labels: number[]): number {
     return this.#slotOf(name, labels);
   }
@@ -147,11 +147,12 @@ function placeAll<Name extends string>(definitions: MetricDefinitions<Name>) {
 
 function slotOf<Name extends string>(places: ReadonlyMap<Name, Place>, name: Name, indexes: readonly number[]): number {
   const { first, slots, labels } = places.get(name)!;
-  assert(indexes.length === labels.length, `${name} has ${labels.length} labels, not ${indexes.length}`);
+  // Asked for at each read: the texts are made where they are wanted only.
+  if (indexes.length !== labels.length) assert(false, `${name} has ${labels.length} labels, not ${indexes.length}`);
   let series = 0;
   labels.forEach(([label, values], i) => {
     const index = indexes[i]!;
-    assert(index >= 0 && index < values.length, `${name}: ${label} has no value ${index}`);
+    if (!(index >= 0 && index < values.length)) assert(false, `${name}: ${label} has no value ${index}`);
     series = series * values.length + index;
   });
   return first + series * slots;

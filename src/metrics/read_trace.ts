@@ -79,6 +79,7 @@ export class ReadTrace {
   /** Writes what is left and closes the file. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    // One that is under way may have looked already.
     await this.#flush();
     await this.#flush();
     this.#file.close();

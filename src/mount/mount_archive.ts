@@ -181,7 +181,8 @@ class MissReplies {
     } finally {
       this.#waiting.delete(unique);
       this.#metrics?.waiting(-1);
-      if (this.#buffers.length < MAX_IDLE_BUFFERS) this.#buffers.push(buffer);
+      this.#buffers.push(buffer);
+      if (this.#buffers.length > MAX_IDLE_BUFFERS) this.#dropShortest();
     }
   }
 
@@ -193,6 +194,11 @@ class MissReplies {
   #buffer(bytes: number): Uint8Array<ArrayBuffer> {
     const at = this.#buffers.findIndex((buffer) => buffer.length >= bytes);
     return at < 0 ? new Uint8Array(bytes) : this.#buffers.splice(at, 1)[0]!;
+  }
+
+  /** Long ones serve every read. */
+  #dropShortest(): void {
+    this.#buffers.sort((a, b) => b.length - a.length).pop();
   }
 
   #fail(read: DeferredRead, errno: number): void {

@@ -97,6 +97,7 @@ export function mountStats(record: MountRecord, { image }: Archive, { table }: M
     verifiedSpans: Object.fromEntries(TIERS.map((tier, k) => [tier, number("clip_layer_spans_total", i, k)])),
   }));
   const fetchDurations = addUp(DEMANDS.map((_, i) => table.histogram("clip_fetch_duration_seconds", i)));
+  const families = table.families();
   return {
     ...record,
     uptimeSeconds: uptimeSeconds(record),
@@ -127,8 +128,8 @@ export function mountStats(record: MountRecord, { image }: Archive, { table }: M
       sentBytes: number("clip_remote_cache_sent_bytes_total"),
       ...durations(table.histogram("clip_remote_cache_get_duration_seconds")),
     },
-    requests: byLabel(table.families(), "clip_fuse_requests_total"),
-    replyErrors: byLabel(table.families(), "clip_fuse_errors_total"),
+    requests: byLabel(families, "clip_fuse_requests_total"),
+    replyErrors: byLabel(families, "clip_fuse_errors_total"),
   };
 }
 
