@@ -67,6 +67,8 @@ export const logOptions = object("Logging", {
     }),
     "warn" as const,
   ),
+  // Shown above, in short.
+  debug: withDefault(flag("--debug", { hidden: true }), false),
   logJson: withDefault(flag("--log-json", { description: message`Log lines as JSON.` }), false),
   logFile: optional(
     option("--log-file", string({ metavar: "FILE" }), {

@@ -1,5 +1,5 @@
 /** What `clip cache` does, but for verifying. */
-import { ClipError, formatBytes, messageOf, UsageError } from "../base/mod.ts";
+import { ClipError, formatBytes, messageOf, sleep, UsageError } from "../base/mod.ts";
 import {
   type CachedLayer,
   countPresent,
@@ -12,7 +12,7 @@ import {
   removeLayer,
 } from "../cache/mod.ts";
 import type { CommandContext } from "./io.ts";
-import { type CacheChoices, cacheLimits, defaultCacheDir } from "./open_cache.ts";
+import { type CacheChoices, cacheLimits, diskCacheDir } from "./open_cache.ts";
 
 /** Another process that removes layers is waited for so long. */
 const EVICTION_TIMEOUT_MS = 10_000;
@@ -35,7 +35,7 @@ export function listCache(
   { cacheDir, json }: { cacheDir: string | undefined; json: boolean },
   { io }: CommandContext,
 ): void {
-  const layers = layersIn(cacheDir ?? defaultCacheDir(io)).map(describe);
+  const layers = layersIn(diskCacheDir(cacheDir, io)).map(describe);
   if (json) return io.out(`${JSON.stringify(layers, undefined, 2)}\n`);
   const rows = layers.map((layer) => [
     formatBytes(layer.cachedBytes),
@@ -67,7 +67,7 @@ function describe(layer: CachedLayer) {
 
 /** `clip cache stat` */
 export function statCache(options: CacheChoices & { readonly json: boolean }, { io }: CommandContext): void {
-  const folder = options.cacheDir ?? defaultCacheDir(io);
+  const folder = diskCacheDir(options.cacheDir, io);
   const layers = layersIn(folder);
   const { maxBytes, reserveBytes } = cacheLimits(folder, options, io);
   const { totalBytes, freeBytes } = diskRoom(folder);
@@ -95,7 +95,7 @@ export async function collectGarbage(
   options: CacheChoices & { readonly allUnused: boolean },
   { io, log }: CommandContext,
 ): Promise<void> {
-  const folder = options.cacheDir ?? defaultCacheDir(io);
+  const folder = diskCacheDir(options.cacheDir, io);
   const limits = cacheLimits(folder, options, io);
   if (layersIn(folder).length === 0) return io.out("nothing is cached\n");
   const wantedBytes = options.allUnused ? Infinity : Math.max(0, -measureRoom(folder, limits).room);
@@ -117,7 +117,7 @@ async function evict(folder: string, bytes: number, { io, log }: Pick<CommandCon
     } catch (error) {
       throw new ClipError("io", `cannot remove layers from ${folder}: ${messageOf(error)}`, { cause: error });
     }
-    await new Promise((resolve) => setTimeout(resolve, EVICTION_PAUSE_MS));
+    await sleep(EVICTION_PAUSE_MS, io.signal);
   }
   throw new ClipError("io", `another process removes layers from ${folder}; try again later`);
 }
@@ -133,7 +133,7 @@ export function removeFromCache(
   { io }: CommandContext,
 ): number {
   if (all === digests.length > 0) throw new UsageError("give the digests of layers, or --all");
-  const folder = cacheDir ?? defaultCacheDir(io);
+  const folder = diskCacheDir(cacheDir, io);
   const layers = layersIn(folder);
   const chosen = all ? layers : [...new Set(digests.map((digest) => find(layers, digest, folder)))];
   const removed = { layers: 0, bytes: 0 };

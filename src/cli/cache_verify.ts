@@ -4,7 +4,7 @@ import { type CachedLayer, countPresent, diskSpanCache } from "../cache/mod.ts";
 import { layerKey, type VerifiedCache, verifyCache } from "../content/mod.ts";
 import { count, layersIn } from "./cache_actions.ts";
 import type { CommandContext } from "./io.ts";
-import { defaultCacheDir } from "./open_cache.ts";
+import { diskCacheDir } from "./open_cache.ts";
 import { openArchiveFile } from "./open_archive_file.ts";
 
 /** `clip cache verify`: status 1 where something was damaged. */
@@ -13,7 +13,7 @@ export async function verifyWholeCache(
   context: CommandContext,
 ): Promise<number> {
   const { io, log } = context;
-  const folder = cacheDir ?? defaultCacheDir(io);
+  const folder = diskCacheDir(cacheDir, io);
   const layers = new Map(layersIn(folder).map((layer) => [layer.diffId as string, layer]));
   /** Paths of maps that have been gone through. */
   const checked = new Set<string>();

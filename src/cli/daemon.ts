@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { ClipError, messageOf } from "../base/mod.ts";
-import { mountFuse } from "../fuse/mod.ts";
+import { type FuseMount, mountFuse, unmountFuse } from "../fuse/mod.ts";
 import { formatListenAddress } from "../metrics/mod.ts";
 import { makePrivateFolder } from "../mount/mod.ts";
-import { formatImageReference, parseImageReference } from "../oci/mod.ts";
+import { formatImageReference, parseImageReference, withAbsolutePath } from "../oci/mod.ts";
 import type { MountChoices } from "./commands/mount.ts";
 import type { CommandContext, Io } from "./io.ts";
 import { mountFolders } from "./live_mounts.ts";
@@ -12,58 +12,58 @@ import { cacheFolder, NO_CACHE_DIR } from "./open_cache.ts";
 import type { FoundArchive } from "./find_archive.ts";
 import { asVariable, REMOTE_CACHE_VARIABLE, remoteCacheUrls } from "./open_remote_caches.ts";
 
+/** What is to be served: of the choices of `clip mount`, those that a server of a daemon is told. */
+export type DaemonChoices = Pick<MountChoices, "file" | "directory" | "reports" | "content" | "registry"> & {
+  readonly mounting: Pick<MountChoices["mounting"], "allowOther" | "prefetch" | "record" | "recordForMs">;
+};
+
 /**
  * Mounts, starts a supervisor that has `clip mount` serve in the background, and returns once the mount answers.
- * @throws {ClipError} when mounting fails, or with what the server said, when it ends before that.
+ * @throws {ClipError} when mounting fails, or with what the server said, when it ends before that; nothing stays mounted.
  */
 export async function startDaemon(
-  options: MountChoices,
+  options: DaemonChoices,
   { path, source }: FoundArchive,
   { io, log, logging }: CommandContext,
 ): Promise<void> {
+  const { content, mounting: { allowOther, prefetch, record, recordForMs }, reports: { metrics, trace } } = options;
   const directory = resolve(options.directory);
-  const { cacheDir } = options.content;
-  const folderForLogs = resolve(cacheFolder(cacheDir, io));
-  const logFile = resolve(logging.logFile ?? await defaultLogFile(folderForLogs, directory));
-  const [program, ...selfArgs] = selfCommand();
-  const args = [...selfArgs, "mount", resolve(path), directory];
-  args.push(
-    "--cache-dir",
-    cacheDir === NO_CACHE_DIR ? cacheDir : folderForLogs,
-    "--log-file",
-    logFile,
-    "--log-level",
-    logging.logLevel,
-  );
-  if (options.content.cacheSize !== undefined) args.push("--cache-size", String(options.content.cacheSize));
-  if (options.content.cacheReserve !== undefined) args.push("--cache-reserve", String(options.content.cacheReserve));
+  const cacheDir = content.cacheDir === NO_CACHE_DIR ? NO_CACHE_DIR : resolve(cacheFolder(content.cacheDir, io));
+  const ownLog = await defaultLogFile(resolve(cacheFolder(content.cacheDir, io)), directory);
+  const logFile = logging.logFile === undefined ? ownLog : resolve(logging.logFile);
+  const args = ["mount", resolve(path), directory];
+  args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
+  if (content.cacheSize !== undefined) args.push("--cache-size", String(content.cacheSize));
+  if (content.cacheReserve !== undefined) args.push("--cache-reserve", String(content.cacheReserve));
   if (logging.logJson) args.push("--log-json");
-  if (options.mounting.allowOther) args.push("--allow-other");
-  const { prefetch, record, recordForMs } = options.mounting;
+  if (allowOther) args.push("--allow-other");
   args.push("--prefetch", prefetch);
   if (record !== undefined) args.push("--record", resolve(record));
   if (recordForMs !== undefined) args.push("--record-for", `${recordForMs}ms`);
-  const { metrics, trace } = options.reports;
   if (metrics !== undefined) args.push("--metrics", formatListenAddress(metrics));
   if (trace !== undefined) args.push("--trace", resolve(trace));
-  if (options.content.noCheckpoints) args.push("--no-checkpoints");
-  args.push("--inflate", options.content.inflate, "--deadline", `${options.content.deadlineMs}ms`);
-  if (source !== undefined) args.push("--source", absoluteSource(source));
-  if (options.content.offline) args.push("--offline");
+  if (content.noCheckpoints) args.push("--no-checkpoints");
+  args.push("--inflate", content.inflate, "--deadline", `${content.deadlineMs}ms`);
+  if (source !== undefined) args.push("--source", formatImageReference(withAbsolutePath(parseImageReference(source))));
+  if (content.offline) args.push("--offline");
   if (options.registry.plainHttp) args.push("--plain-http");
-  args.push("--remote-cache-timeout", `${options.content.remoteCacheTimeoutMs}ms`);
+  args.push("--remote-cache-timeout", `${content.remoteCacheTimeoutMs}ms`);
   // Not as arguments, which everybody on the machine can read: URLs may hold passwords.
-  const env = { [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(options.content, io)) };
-  const { allowOther } = options.mounting;
+  const env = { [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(content, io)) };
   await Deno.stat(path).catch((error) => {
     throw new ClipError("not_found", `${path}: ${messageOf(error)}`, { cause: error });
   });
   const folder = await makeStateFolder(io);
+  let mount: FuseMount | undefined;
   try {
-    const mount = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
-    const pid = await startSupervisor(mount, { folder, logFile, command: [program!, ...args], env });
+    mount = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
+    // Not before: until now it may have been the log of a mount that is there.
+    if (logFile === ownLog) await Deno.truncate(ownLog).catch(() => {});
+    const pid = await startSupervisor(mount, { folder, logFile, command: [...selfCommand(), ...args], env });
     io.out(`mounted ${options.file} on ${mount.mountpoint} (process ${pid}, log ${logFile})\n`);
   } catch (error) {
+    mount?.close();
+    if (mount !== undefined) await unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {});
     await Deno.remove(folder, { recursive: true }).catch(() => {});
     throw error;
   }
@@ -95,15 +95,10 @@ async function defaultLogFile(cacheDir: string, directory: string): Promise<stri
   const file = `${folder}/${directory.replace(/^\/+/, "").replaceAll("/", "-").slice(-200)}.log`;
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    await Deno.writeTextFile(file, "", { mode: 0o600 });
+    await Deno.writeTextFile(file, "", { append: true, mode: 0o600 });
     return file;
   } catch {
     // Nowhere to write: the mount itself will say what that means for it.
     return "/dev/null";
   }
-}
-
-function absoluteSource(text: string): string {
-  const reference = parseImageReference(text);
-  return formatImageReference("path" in reference ? { ...reference, path: resolve(reference.path) } : reference);
 }

@@ -75,8 +75,7 @@ class ImageSearch {
     this.#choices = choices;
     this.#context = context;
     this.#archives = new ImageArchives(`${cacheFolder(choices.cacheDir, io)}/archives`, { log });
-    const reference = parseImageReference(text);
-    this.#reference = reference.transport === "docker" ? reference : withAbsolutePath(reference);
+    this.#reference = withAbsolutePath(parseImageReference(text));
     this.#name = `${formatImageReference(this.#reference)} ${formatPlatform(choices.indexing.platform)}`;
   }
 

@@ -1,4 +1,4 @@
-/** Where `clip index` keeps what it learns of layers: the options, and the cache they ask for. */
+/** Where what is learnt of layers is kept of layers: the options, and the cache they ask for. */
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";

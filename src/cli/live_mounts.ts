@@ -1,4 +1,4 @@
-import { ClipError, messageOf } from "../base/mod.ts";
+import { ClipError, messageOf, sleep } from "../base/mod.ts";
 import { type MountEntry, readMounts, resolveMountpoint } from "../fuse/mod.ts";
 import { type FoundRecord, liveMounts, type MountStats, runtimeFolders } from "../mount/mod.ts";
 import type { Io } from "./io.ts";
@@ -34,7 +34,7 @@ export async function findMount(path: string, io: Pick<Io, "env">): Promise<Foun
     const found = (await liveMounts(folders)).find(({ record }) => record.device === device);
     if (found !== undefined) return found;
     if (Date.now() > deadline) break;
-    await new Promise((resolve) => setTimeout(resolve, RECORD_POLL_MS));
+    await sleep(RECORD_POLL_MS);
   }
   const where = folders.length === 0 ? "" : ` in ${folders.join(" or ")}`;
   throw new ClipError(

@@ -172,21 +172,13 @@ async function mountLower(
   choices: BundleChoices,
   context: CommandContext,
 ): Promise<void> {
-  const { file, content, indexing, reuse, registry } = choices;
+  const { file, content, registry } = choices;
   const { io } = context;
-  const mounting = {
-    allowOther: false,
-    prefetch: "profile",
-    record: undefined,
-    recordForMs: undefined,
-    fuseFd: undefined,
-    supervised: undefined,
-    resend: false,
-  } as const;
+  const mounting = { allowOther: false, prefetch: "profile", record: undefined, recordForMs: undefined } as const;
   const reports = { metrics: undefined, trace: undefined };
   const directory = folder.part("lower");
   const quiet = { ...context, io: { ...io, env: (name: string) => io.env(name), out: () => {} } };
-  await startDaemon({ file, directory, mounting, reports, content, indexing, reuse, registry }, found, quiet);
+  await startDaemon({ file, directory, mounting, reports, content, registry }, found, quiet);
 }
 
 /** @throws {ClipError} unless standard input is a terminal, where one is asked for. */

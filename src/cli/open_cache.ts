@@ -51,6 +51,12 @@ function sizeOf(io: Pick<Io, "env">, name: string): number | undefined {
   }
 }
 
+/** The folder of the cache on the disk, for commands that are about nothing else. @throws {UsageError} for `none`. */
+export function diskCacheDir(cacheDir: string | undefined, io: Pick<Io, "env">): string {
+  if (cacheDir === NO_CACHE_DIR) throw new UsageError("--cache-dir none: then there is no cache on the disk");
+  return cacheDir ?? defaultCacheDir(io);
+}
+
 /** The folder for what is kept besides spans: archives, logs. */
 export function cacheFolder(cacheDir: string | undefined, io: Pick<Io, "env">): string {
   return cacheDir === undefined || cacheDir === NO_CACHE_DIR ? defaultCacheDir(io) : cacheDir;

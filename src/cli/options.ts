@@ -57,7 +57,7 @@ or a tenth of the disk, at most 10GiB.`,
   ),
 };
 
-/** Options of every command that reads files' contents. */
+/** Which caches are shared with other machines. */
 export const remoteCacheOptionFields = {
   remoteCaches: multiple(
     option("--remote-cache", valueOf("URL|none", "none", parseRemoteCache, (url) => url), {

@@ -10,14 +10,20 @@ import { logOptions } from "./basic_options.ts";
 
 const HELP_NAMES: readonly string[] = ["help", "--help", "-h"];
 
+/** Whether all is to be told, stacks too: known once the options are read. */
+interface Debugging {
+  isOn: boolean;
+}
+
 /**
  * Runs `clip` with `args` and returns the exit status. Errors become one line on standard error; with `--debug`, or
  * for what is not a ClipError and hence a bug, with its stack.
  */
 export async function run(args: readonly string[], io: Io): Promise<number> {
-  const debug = args.includes("--debug");
+  // Behind a command it is that command's option, or an argument of the program that the command runs.
+  const debugging = { isOn: args[0] === "--debug" };
   try {
-    return await dispatch(args.filter((arg) => arg !== "--debug"), io, debug);
+    return await dispatch(debugging.isOn ? args.slice(1) : args, io, debugging);
   } catch (error) {
     if (error instanceof BrokenPipeError) return ExitStatus.brokenPipe;
     if (io.signal.aborted && isAbort(error, io.signal)) {
@@ -26,7 +32,7 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
     }
     io.err(`clip: error: ${messageOf(error).split("\n").map(escapeControls).join("\nclip: ")}\n`);
     const known = error instanceof ClipError && error.code !== "internal";
-    if ((debug || !known) && error instanceof Error) io.err(`${error.stack}\n`);
+    if ((debugging.isOn || !known) && error instanceof Error) io.err(`${error.stack}\n`);
     return error instanceof ClipError && error.code === "usage" ? ExitStatus.usage : ExitStatus.failed;
   }
 }
@@ -36,7 +42,7 @@ function isAbort(error: unknown, signal: AbortSignal): boolean {
     (error instanceof Error && error.name === "AbortError");
 }
 
-async function dispatch(args: readonly string[], io: Io, debug: boolean): Promise<number> {
+async function dispatch(args: readonly string[], io: Io, debugging: Debugging): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined) {
     io.err(overview());
@@ -44,13 +50,13 @@ async function dispatch(args: readonly string[], io: Io, debug: boolean): Promis
   }
   if (HELP_NAMES.includes(name)) {
     const topic = rest.find((arg) => !HELP_NAMES.includes(arg));
-    if (topic !== undefined) return await dispatch([topic, "--help"], io, debug);
+    if (topic !== undefined) return await dispatch([topic, "--help"], io, debugging);
     io.out(overview());
     return ExitStatus.done;
   }
   const wanted = name === "--version" || name === "-V" ? "version" : name;
   const entry = COMMANDS.find((candidate) => candidate.name === wanted);
-  if (entry !== undefined) return await runCommand(entry.name, await entry.load(), rest, io, debug);
+  if (entry !== undefined) return await runCommand(entry.name, await entry.load(), rest, io, debugging);
   io.err(`clip: error: there is no command ${JSON.stringify(name)}${await suggestion(name)}\n`);
   return ExitStatus.usage;
 }
@@ -75,7 +81,7 @@ async function runCommand(
   command: Command,
   args: readonly string[],
   io: Io,
-  debug: boolean,
+  debugging: Debugging,
 ): Promise<number> {
   const missing: Message = [text(`${firstArgument(command.parser.usage)} is missing.`)];
   const parser = object({ command: command.parser, log: logOptions }, { errors: { endOfInput: missing } });
@@ -83,13 +89,15 @@ async function runCommand(
     (await import("./explain_usage.ts")).explainUsage(parser, name, command, args, io);
   if ("status" in read) return read.status;
   const options = read.value;
-  const level = debug ? "debug" : options.log.logLevel;
+  const { debug: isDebugged, ...chosen } = options.log;
+  debugging.isOn ||= isDebugged;
+  const level = debugging.isOn ? "debug" : chosen.logLevel;
   const endings: (() => void)[] = [];
   const atEnd = (work: () => void) => void endings.push(work);
   try {
-    const writeLog = openLog(options.log.logFile, io, atEnd);
-    const log = createLogger({ level, json: options.log.logJson, write: writeLog });
-    const logging = { ...options.log, logLevel: level };
+    const writeLog = openLog(chosen.logFile, io, atEnd);
+    const log = createLogger({ level, json: chosen.logJson, write: writeLog });
+    const logging = { ...chosen, logLevel: level };
     const status = await command.run(options.command, { io, log, writeLog, logging, atEnd });
     return status ?? ExitStatus.done;
   } finally {

@@ -22,11 +22,12 @@ export interface RunChoices extends BundleChoices {
 /** Runs a container of `image` to its end, and leaves nothing of it; the exit status of its program. */
 export async function runContainer(image: BundleImage, choices: RunChoices, context: CommandContext): Promise<number> {
   const container = new Container(await makeFolder(), choices.runtime);
-  const watchdog = startWatchdog(container);
   const { folder } = container;
+  let watchdog: Deno.ChildProcess | undefined;
   const logFile = `${folder.path}/mount.log`;
   const logging = { ...context.logging, logFile: context.logging.logFile ?? logFile };
   try {
+    watchdog = startWatchdog(container);
     context.io.signal.throwIfAborted();
     await makeBundle(folder, image, choices, { ...context, logging });
     context.io.signal.throwIfAborted();
@@ -39,8 +40,8 @@ export async function runContainer(image: BundleImage, choices: RunChoices, cont
     // What the mount had to say, such as why a read failed.
     context.io.err(await Deno.readTextFile(logFile).catch(() => ""));
     await container.remove();
-    watchdog.kill("SIGKILL");
-    await watchdog.status;
+    watchdog?.kill("SIGKILL");
+    await watchdog?.status;
   }
 }
 

@@ -1,4 +1,4 @@
-import { ClipError, messageOf } from "../base/mod.ts";
+import { ClipError, messageOf, sleep } from "../base/mod.ts";
 import { type FuseMount, libc } from "../fuse/mod.ts";
 
 /**
@@ -18,7 +18,8 @@ const SCRIPT = String.raw`
 state=$1 mountpoint=$2 log=$3
 shift 3
 exec </dev/null >>"$log" 2>&1
-detach() { umount -l "$mountpoint" 2>/dev/null || fusermount3 -u -z "$mountpoint" 2>/dev/null; }
+detach() { umount -l "$mountpoint" 2>/dev/null || fusermount3 -u -z "$mountpoint" 2>/dev/null ||
+  fusermount -u -z "$mountpoint" 2>/dev/null; }
 mkfifo -m 600 "$state/alive" || { detach; exit 1; }
 (
   trap '' HUP INT TERM
@@ -43,11 +44,13 @@ while :; do
     kill -0 "$server" 2>/dev/null || break
   done
   server=
-  if [ "$status" -eq 0 ] || [ -n "$ending" ]; then
+  if [ "$status" -eq 0 ]; then
     kill -KILL "$watchdog"
     rm -rf "$state"
     exit 0
   fi
+  # Told to end, it did not get as far as unmounting.
+  [ -z "$ending" ] || break
   read -r ended rest </proc/uptime
   # The very first: whoever asked for the mount waits to be told why.
   [ -n "$resend" ] || [ ! -e "$state/starting" ] || break
@@ -63,7 +66,7 @@ while :; do
 done
 `;
 
-/** A mount that is there by then. */
+/** A mount that is not there by then will not be. */
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
 
@@ -106,7 +109,7 @@ export async function startSupervisor(
   const streams = { stdin: "null", stdout: "null", stderr: "null" } as const;
   // Its folder is the root, so that it keeps no other file system busy.
   const options = { args: ["sh", "-c", SCRIPT, "clip-supervisor", ...supervised], env, cwd: "/", ...streams };
-  const child = new Deno.Command("setsid", options).spawn();
+  const child = spawnSetsid(options);
   child.unref();
   mount.close();
   let hasEnded = false;
@@ -120,7 +123,16 @@ export async function startSupervisor(
       child.kill("SIGTERM");
       throw new ClipError("io", `the mount did not come up within ${START_TIMEOUT_MS / 1000} s; see ${logFile}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
+  }
+}
+
+function spawnSetsid(options: Deno.CommandOptions): Deno.ChildProcess {
+  try {
+    return new Deno.Command("setsid", options).spawn();
+  } catch (error) {
+    const text = `cannot start setsid, which a mount in the background takes: ${messageOf(error)}`;
+    throw new ClipError("io", text, { cause: error });
   }
 }
 

@@ -96,10 +96,9 @@ export function formatImageReference(reference: ImageReference): string {
   return `${reference.transport}:${path}${tag}${digest}`;
 }
 
-/** `reference` with an absolute path. @throws {UsageError} when that holds a colon. */
-export function withAbsolutePath<Reference extends Exclude<ImageReference, DockerReference>>(
-  reference: Reference,
-): Reference {
+/** `reference` with an absolute path, where it has one. @throws {UsageError} when that holds a colon. */
+export function withAbsolutePath<Reference extends ImageReference>(reference: Reference): Reference {
+  if (reference.transport === "docker") return reference;
   const { path } = reference;
   const absolute = path.startsWith("/") ? path : `${Deno.cwd()}/${path.replace(/^(?:\.\/+)+/, "")}`;
   return { ...reference, path: checkPath(absolute, `${reference.transport}:${absolute}`) };

@@ -109,6 +109,9 @@ e2eTest(
       none.stderr,
       "clip: error: there is no no-such-runtime on the PATH; a runtime is needed: install runc or crun\n",
     );
+    // What stands behind the program is the program's, names of clip's own options too.
+    const echoed = await clip(["run", file, "echo", "--debug", "--log-json"], place(bench));
+    assert.deepEqual([echoed.code, echoed.stdout, echoed.stderr], [0, "--debug --log-json\n", ""]);
     const program = await clip(["run", file, "no-such-program"], place(bench));
     assert.notEqual(program.code, 0);
     assert.match(program.stderr, /no-such-program/);

@@ -14,7 +14,7 @@ import { isFileName } from "../find_archive.ts";
 import { listMounts } from "../list_mounts.ts";
 import { mountFolders } from "../live_mounts.ts";
 import { openArchiveFile } from "../open_archive_file.ts";
-import { type CacheChoices, cacheLimits, defaultCacheDir } from "../open_cache.ts";
+import { type CacheChoices, cacheFolder, cacheLimits } from "../open_cache.ts";
 import { cacheOptionFields, registryOptions } from "../options.ts";
 import type { CommandContext } from "../io.ts";
 
@@ -53,7 +53,7 @@ warn where there could be more, fail where something does not work. Exit status 
 async function checkPlaces(choices: CacheChoices, { io }: CommandContext): Promise<Finding[]> {
   let folder: string;
   try {
-    folder = choices.cacheDir ?? defaultCacheDir(io);
+    folder = cacheFolder(choices.cacheDir, io);
   } catch (error) {
     return [fail("cache", messageOf(error), "set CLIP_CACHE_DIR")];
   }

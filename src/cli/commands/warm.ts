@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
-import { ClipError, formatBytes, formatDuration, UsageError, utf8ToByteString } from "../../base/mod.ts";
+import { ClipError, formatBytes, formatDuration, utf8ToByteString } from "../../base/mod.ts";
 import { type Archive, S_IFDIR, S_IFREG, type Tree } from "../../archive/mod.ts";
 import { type Content, planAll, planFiles, planProfile, type SpanRange } from "../../content/mod.ts";
 import { defineCommand } from "../command.ts";
@@ -10,7 +10,7 @@ import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
 import { noSuchPath } from "../open_archive_file.ts";
-import { NO_CACHE_DIR } from "../open_cache.ts";
+import { diskCacheDir } from "../open_cache.ts";
 import { openContent } from "../open_content.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
@@ -41,7 +41,7 @@ warm succeeds, what was asked for is in the cache, and a mount with --offline ca
   }),
   async run({ file, paths, profile, content: choices, indexing, reuse, registry }, context) {
     const { io, log } = context;
-    if (choices.cacheDir === NO_CACHE_DIR) throw new UsageError("--cache-dir none: there is nothing to warm");
+    diskCacheDir(choices.cacheDir, io);
     const found = await findArchive(file, { ...choices, ...registry, indexing, reuse }, context);
     const archive = await found.open();
     const plan = planWarming(archive, paths, profile);
