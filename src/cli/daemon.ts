@@ -10,6 +10,7 @@ import { mountFolders } from "./live_mounts.ts";
 import { startSupervisor } from "./supervisor.ts";
 import { cacheFolder, NO_CACHE_DIR } from "./open_cache.ts";
 import type { FoundArchive } from "./find_archive.ts";
+import { registryArguments } from "./registry_choices.ts";
 import { asVariable, REMOTE_CACHE_VARIABLE, remoteCacheUrls } from "./open_remote_caches.ts";
 
 /** What is to be served: of the choices of `clip mount`, those that a server of a daemon is told. */
@@ -46,7 +47,7 @@ export async function startDaemon(
   args.push("--inflate", content.inflate, "--deadline", `${content.deadlineMs}ms`);
   if (source !== undefined) args.push("--source", formatImageReference(withAbsolutePath(parseImageReference(source))));
   if (content.offline) args.push("--offline");
-  if (options.registry.plainHttp) args.push("--plain-http");
+  args.push(...registryArguments(options.registry));
   args.push("--remote-cache-timeout", `${content.remoteCacheTimeoutMs}ms`);
   // Not as arguments, which everybody on the machine can read: URLs may hold passwords.
   const env = { [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(content, io)) };

@@ -15,12 +15,13 @@ import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";
 import { cacheFolder } from "./open_cache.ts";
 import { openArchiveFile } from "./open_archive_file.ts";
+import { type RegistryChoices, sourceOptions } from "./registry_choices.ts";
 
 /** How an archive is found that may have to be made. */
 export interface FindArchiveChoices extends Omit<IndexChoices, "layerCount"> {
   readonly cacheDir: string | undefined;
   readonly offline: boolean;
-  readonly plainHttp: boolean;
+  readonly registry: RegistryChoices;
 }
 
 /** An archive that is there. */
@@ -155,6 +156,6 @@ class ImageSearch {
 
   #sourceOptions() {
     const { io, log } = this.#context;
-    return { log, signal: io.signal, plainHttp: this.#choices.plainHttp };
+    return { ...sourceOptions(this.#choices.registry, { io, log }), signal: io.signal };
   }
 }

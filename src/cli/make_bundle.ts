@@ -24,6 +24,7 @@ import type { IndexCacheChoices } from "./index_cache_options.ts";
 import type { IndexingChoices } from "./indexing_options.ts";
 import type { CommandContext, Io } from "./io.ts";
 import { type ContentChoices, openContent } from "./open_content.ts";
+import type { RegistryChoices } from "./registry_choices.ts";
 
 /** Number of the root's inode. */
 const ROOT = 1;
@@ -35,10 +36,10 @@ export interface BundleChoices {
   /** The program and its arguments; empty: those of the image. */
   readonly program: readonly string[];
   readonly container: ContainerChoices;
-  readonly content: Omit<ContentChoices, "plainHttp">;
+  readonly content: Omit<ContentChoices, "registry">;
   readonly indexing: IndexingChoices;
   readonly reuse: IndexCacheChoices;
-  readonly registry: { readonly plainHttp: boolean };
+  readonly registry: RegistryChoices;
 }
 
 /** An image to make containers of. */
@@ -53,13 +54,13 @@ export interface BundleImage {
 /** Finds the image, and all in it that can be wrong, before anything is mounted. @throws {ClipError} */
 export async function openBundleImage(choices: BundleChoices, context: CommandContext): Promise<BundleImage> {
   const { indexing, reuse, registry, content: { inflate, cacheDir, offline, source } } = choices;
-  const looked = await findArchive(choices.file, { indexing, reuse, inflate, cacheDir, offline, ...registry }, context);
+  const looked = await findArchive(choices.file, { indexing, reuse, inflate, cacheDir, offline, registry }, context);
   const found = { ...looked, source: source ?? looked.source };
   const archive = await found.open();
   const config = readImageConfig(await archive.config(), archive.description);
   const name = choices.container.user ?? config.user;
   if (!needsUserFiles(name)) return { found, archive, config, user: resolveUser(name, NO_FILES) };
-  const opened = openContent(archive, { ...choices.content, source: found.source, ...registry }, context);
+  const opened = openContent(archive, { ...choices.content, source: found.source, registry }, context);
   try {
     return { found, archive, config, user: resolveUser(name, await readUserFiles(opened.content)) };
   } finally {

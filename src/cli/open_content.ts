@@ -6,16 +6,17 @@ import { Content, type ContentObserver } from "../content/mod.ts";
 import { type BlobStore, openBlobStore, parseImageReference } from "../oci/mod.ts";
 import type { Io } from "./io.ts";
 import { type CacheChoices, openCache } from "./open_cache.ts";
+import { type RegistryChoices, sourceOptions } from "./registry_choices.ts";
 import { openRemoteCaches, type RemoteCacheChoices } from "./open_remote_caches.ts";
 
-/** The values of `contentOptions` and `registryOptions`. */
+/** The values of `contentOptions`, and of `registryOptions`. */
 export interface ContentChoices extends CacheChoices, RemoteCacheChoices {
   readonly noCheckpoints: boolean;
   readonly inflate: InflateName;
   readonly source: string | undefined;
   readonly deadlineMs: number;
   readonly offline: boolean;
-  readonly plainHttp: boolean;
+  readonly registry: RegistryChoices;
 }
 
 /** An archive's contents, ready to be read, and what is to be closed afterwards. */
@@ -41,7 +42,8 @@ export function openContent(
   // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
   let blobs: Promise<BlobStore> | undefined;
   const openBlobs = () => {
-    blobs ??= openBlobStore(reference, { log, plainHttp: choices.plainHttp, requestTimeoutMs: choices.deadlineMs });
+    const source = sourceOptions(choices.registry, { io, log });
+    blobs ??= openBlobStore(reference, { ...source, requestTimeoutMs: choices.deadlineMs });
     blobs.catch(() => blobs = undefined);
     return blobs;
   };

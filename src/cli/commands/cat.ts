@@ -33,7 +33,7 @@ followed inside the image.`,
       if (tree.type(inode) !== S_IFREG) throw new ClipError("not_found", `${file}: ${path} is not a file`);
       return inode;
     });
-    const { content, close } = openContent(archive, { ...choices, ...registry }, { io, log });
+    const { content, close } = openContent(archive, { ...choices, registry }, { io, log });
     const buffer = new Uint8Array(MIB);
     try {
       for (const inode of inodes) {

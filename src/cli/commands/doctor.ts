@@ -17,6 +17,7 @@ import { openArchiveFile } from "../open_archive_file.ts";
 import { type CacheChoices, cacheFolder, cacheLimits } from "../open_cache.ts";
 import { cacheOptionFields, registryOptions } from "../options.ts";
 import type { CommandContext } from "../io.ts";
+import { type RegistryChoices, sourceOptions } from "../registry_choices.ts";
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -43,7 +44,7 @@ warn where there could be more, fail where something does not work. Exit status 
   async run({ subject, json, cache, registry }, context) {
     const { io } = context;
     const findings = [...checkMachine(thisMachine()), ...await checkPlaces(cache, context)];
-    if (subject !== undefined) findings.push(...await checkSubject(subject, registry.plainHttp, context));
+    if (subject !== undefined) findings.push(...await checkSubject(subject, registry, context));
     if (json) io.out(`${JSON.stringify(findings, undefined, 2)}\n`);
     else io.out(findings.map(showFinding).join(""));
     return findings.some(({ state }) => state === "fail") ? 1 : 0;
@@ -64,9 +65,9 @@ async function checkPlaces(choices: CacheChoices, { io }: CommandContext): Promi
   ];
 }
 
-async function checkSubject(text: string, plainHttp: boolean, context: CommandContext): Promise<Finding[]> {
-  const { io, log } = context;
-  const options = { log, plainHttp, signal: io.signal, requestTimeoutMs: REQUEST_TIMEOUT_MS };
+async function checkSubject(text: string, registry: RegistryChoices, context: CommandContext): Promise<Finding[]> {
+  const { signal } = context.io;
+  const options = { ...sourceOptions(registry, context), signal, requestTimeoutMs: REQUEST_TIMEOUT_MS };
   const isFile = isFileName(text) || await Deno.stat(text).then(({ isFile }) => isFile, () => false);
   if (!isFile || isRegistry(text) && !text.endsWith(".clip")) return await checkRegistry(text, options);
   try {

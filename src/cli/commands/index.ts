@@ -19,6 +19,7 @@ import { indexWithProgress } from "../index_with_progress.ts";
 import { indexingOptions } from "../indexing_options.ts";
 import { requiredArgument } from "../basic_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
+import { sourceOptions } from "../registry_choices.ts";
 
 /** `clip index` */
 export const index = defineCommand({
@@ -54,8 +55,7 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
     const reference = parseImageReference(text);
     const output = scope.output ?? defaultOutput(reference);
     await checkFolder(output);
-    const { plainHttp } = registry;
-    const source = { log, signal: io.signal, plainHttp, platform: indexing.platform };
+    const source = { ...sourceOptions(registry, { io, log }), signal: io.signal, platform: indexing.platform };
     const { image, blobs } = await resolveImage(reference, source);
     try {
       const { inflate, layers: layerCount } = scope;

@@ -20,6 +20,7 @@ import { MountReports } from "../mount_reports.ts";
 import { type Recording, startRecording } from "../recording.ts";
 import { duration, requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
+import type { RegistryChoices } from "../registry_choices.ts";
 import { type ReportChoices, reportOptions } from "../report_options.ts";
 
 /** `clip mount` */
@@ -96,10 +97,10 @@ export interface MountChoices {
     readonly resend: boolean;
   };
   readonly reports: ReportChoices;
-  readonly content: Omit<ContentChoices, "plainHttp">;
+  readonly content: Omit<ContentChoices, "registry">;
   readonly indexing: IndexingChoices;
   readonly reuse: IndexCacheChoices;
-  readonly registry: { readonly plainHttp: boolean };
+  readonly registry: RegistryChoices;
 }
 
 /** The archive to mount, and where its layers are. An image is indexed only where there is a directory for it. */
@@ -108,7 +109,7 @@ async function find(options: MountChoices, context: CommandContext): Promise<Fou
   const { inflate, cacheDir, offline } = content;
   // A mount that is there already, and not served yet, would not answer.
   if (options.mounting.fuseFd === undefined) await checkDirectory(directory);
-  const found = await findArchive(file, { indexing, reuse, inflate, cacheDir, offline, ...registry }, context);
+  const found = await findArchive(file, { indexing, reuse, inflate, cacheDir, offline, registry }, context);
   return { ...found, source: content.source ?? found.source };
 }
 
@@ -149,7 +150,7 @@ async function serve(
   const { metrics } = reports;
   limitMemory();
   const observer = recording === undefined ? metrics : tellBoth(metrics, recording.observer);
-  const choices = { ...options.content, ...options.registry };
+  const choices = { ...options.content, registry: options.registry };
   const { content, close } = openContent(archive, choices, {
     io,
     log,

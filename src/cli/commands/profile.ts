@@ -15,6 +15,7 @@ import { openArchiveFile } from "../open_archive_file.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { cacheDirOption, inflateOption } from "../options.ts";
 import { readProfileFile, readProfileFor } from "../profile_files.ts";
+import { NO_REGISTRY } from "../registry_choices.ts";
 
 const ACTIONS = ["add", "show", "rm"] as const;
 
@@ -52,7 +53,7 @@ profile or an archive's profile names, with --text as the profile itself. rm tak
     if (action !== "add" && profiles.length > 0) throw new UsageError(`clip profile ${action} takes one file`);
     if (text && action !== "show") throw new UsageError("--text goes with show");
     // An image is not looked up or indexed for this: what was mounted is known.
-    const { path } = await findArchive(file, { ...choices, offline: true, plainHttp: false }, context);
+    const { path } = await findArchive(file, { ...choices, offline: true, registry: NO_REGISTRY }, context);
     if (action === "add") await add(path, profiles, context);
     else if (action === "rm") await replace(path, [], context);
     else await show(path, text, context);

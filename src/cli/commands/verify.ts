@@ -9,6 +9,7 @@ import { defineCommand } from "../command.ts";
 import { openArchiveFile } from "../open_archive_file.ts";
 import { requiredArgument } from "../basic_options.ts";
 import { inflateOption, registryOptions, sourceOption } from "../options.ts";
+import { sourceOptions } from "../registry_choices.ts";
 
 /** `clip verify` */
 export const verify = defineCommand({
@@ -30,7 +31,7 @@ named. With --layers it also fetches every layer, decodes every span from its ow
     io.out(`${file}: structure and checksums are right\n`);
     if (!layers) return;
     const reference = parseImageReference(source ?? archive.image.source);
-    const blobs = await openBlobStore(reference, { log, signal: io.signal, plainHttp: registry.plainHttp });
+    const blobs = await openBlobStore(reference, { ...sourceOptions(registry, { io, log }), signal: io.signal });
     try {
       const { spans, plainBytes } = await verifyLayers(archive, {
         blob: (layer) => {

@@ -42,11 +42,11 @@ warm succeeds, what was asked for is in the cache, and a mount with --offline ca
   async run({ file, paths, profile, content: choices, indexing, reuse, registry }, context) {
     const { io, log } = context;
     diskCacheDir(choices.cacheDir, io);
-    const found = await findArchive(file, { ...choices, ...registry, indexing, reuse }, context);
+    const found = await findArchive(file, { ...choices, registry, indexing, reuse }, context);
     const archive = await found.open();
     const plan = planWarming(archive, paths, profile);
     const source = choices.source ?? found.source;
-    const { content, close } = openContent(archive, { ...choices, source, ...registry }, { io, log });
+    const { content, close } = openContent(archive, { ...choices, source, registry }, { io, log });
     const progress = createSpanProgress(indexing.progress, io);
     const started = performance.now();
     try {
