@@ -92,6 +92,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/doctor.ts")).doctor,
   },
   {
+    name: "completions",
+    summary: "Write what a shell needs to complete clip's commands.",
+    load: async () => (await import("./commands/completions.ts")).completions,
+  },
+  {
     name: "version",
     summary: "Tell the version.",
     load: async () => (await import("./commands/version.ts")).version,

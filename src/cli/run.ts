@@ -48,6 +48,10 @@ async function dispatch(args: readonly string[], io: Io, debugging: Debugging): 
     io.err(overview());
     return ExitStatus.usage;
   }
+  if (name === "__complete") {
+    await (await import("./complete.ts")).complete(rest, COMMANDS, io);
+    return ExitStatus.done;
+  }
   if (HELP_NAMES.includes(name)) {
     const topic = rest.find((arg) => !HELP_NAMES.includes(arg));
     if (topic !== undefined) return await dispatch([topic, "--help"], io, debugging);

@@ -10,7 +10,8 @@ const { test } = Deno;
 
 /** The `clip` command lines of an example, which may be joined by the shell. */
 function commandLines(example: string): string[][] {
-  return example.split(/ && | \| /).map((part) => part.trim().split(/\s+/)).filter(([program]) => program === "clip");
+  const parts = example.split(/ && | \| /).map((part) => part.replace(/ >\S+$/, "").trim().split(/\s+/));
+  return parts.filter(([program]) => program === "clip");
 }
 
 for (const entry of COMMANDS) {

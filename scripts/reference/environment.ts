@@ -1,0 +1,49 @@
+/** The environment variables that clip looks at: name, and what it is for. A check finds those that are missing here. */
+export const ENVIRONMENT: readonly (readonly [name: string, text: string])[] = [
+  ["CLIP_CACHE_DIR", "Where fetched layers, indexes and archives are kept, where no --cache-dir is given."],
+  ["CLIP_CACHE_SIZE", "What the cache may take of the disk, where no --cache-size is given."],
+  ["CLIP_REMOTE_CACHE", "URLs of remote caches, separated by blanks, where no --remote-cache is given."],
+  ["CLIP_RUNTIME_DIR", "Where mounts leave word of themselves for clip stats and clip mounts."],
+  ["XDG_CACHE_HOME", "Where clip's cache folder lies, where CLIP_CACHE_DIR is not set; else .cache in HOME."],
+  ["XDG_RUNTIME_DIR", "Where CLIP_RUNTIME_DIR lies, where that is not set."],
+  ["HOME", "Where .cache/clip, .docker/config.json and .aws/credentials are looked for."],
+  ["PATH", "Where fusermount3, runc, crun and credential helpers are looked for."],
+  ["DOCKER_CONFIG", "The folder of docker's config.json, with its logins; default .docker in HOME."],
+  ["AWS_ACCESS_KEY_ID", "With AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN: credentials for s3://."],
+  ["AWS_SECRET_ACCESS_KEY", "See AWS_ACCESS_KEY_ID."],
+  ["AWS_SESSION_TOKEN", "See AWS_ACCESS_KEY_ID."],
+  ["AWS_PROFILE", "Which part of the credentials file is used; default default."],
+  ["AWS_SHARED_CREDENTIALS_FILE", "That file; default .aws/credentials in HOME."],
+  ["AWS_REGION", "The region of s3:// URLs that name none; else AWS_DEFAULT_REGION, else us-east-1."],
+  ["AWS_DEFAULT_REGION", "See AWS_REGION."],
+  ["AWS_ENDPOINT_URL_S3", "An S3-compatible server for s3:// URLs that name none; else AWS_ENDPOINT_URL."],
+  ["AWS_ENDPOINT_URL", "See AWS_ENDPOINT_URL_S3."],
+];
+
+/** What an exit status says. */
+export const EXIT_STATUSES: readonly (readonly [status: string, text: string])[] = [
+  ["0", "done"],
+  ["1", "failed; standard error says what, in a line"],
+  ["2", "wrong usage; nothing was done"],
+  ["130", "interrupted by Ctrl-C, SIGTERM or SIGHUP"],
+  ["141", "whoever read standard output went away"],
+];
+
+/** Names of variables that the source under `folder` asks for and that are not in {@linkcode ENVIRONMENT}. */
+export async function undescribedVariables(folder: string): Promise<string[]> {
+  const described = new Set(ENVIRONMENT.map(([name]) => name));
+  const missing = new Set<string>();
+  for await (const text of sources(folder)) {
+    for (const [, name] of text.matchAll(/\benv(?:\.get)?\("([A-Z][A-Z0-9_]*)"\)|_VARIABLE = "([A-Z0-9_]+)"/g)) {
+      if (name !== undefined && !described.has(name)) missing.add(name);
+    }
+  }
+  return [...missing].sort();
+}
+
+async function* sources(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) yield* sources(`${folder}/${name}`);
+    else if (name.endsWith(".ts")) yield await Deno.readTextFile(`${folder}/${name}`);
+  }
+}
