@@ -26,7 +26,7 @@ export const index = defineCommand({
   summary: "Read an image's layers once and write a .clip file.",
   description:
     message`IMAGE is a reference as docker takes it (ubuntu:24.04, ghcr.io/owner/name@sha256:…), or one of skopeo's \
-transports: docker://REFERENCE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE, docker-archive:FILE[:TAG]. Layers are streamed: \
+transports: docker://REFERENCE, oci:DIR[:TAG|@DIGEST], oci-archive:FILE, docker-archive:FILE[:NAME[:TAG]]. Layers are streamed: \
 nothing is stored and nothing is converted. The .clip file is all that a mount needs besides the registry. What is learnt \
 of a layer is kept: the next image that has it downloads nothing of it.`,
   examples: [
