@@ -10,8 +10,9 @@ const FILES = 14;
 /** Large enough for a span of its own. */
 const FILE_BYTES = 600_000;
 const LIMIT_BYTES = 3 << 20;
-/** The blocks that neighbouring spans share, maps, and what one look at the folder lets pass. */
-const SLACK_BYTES = 1 << 20;
+const READERS = [1, 2, 3, 4];
+/** The spans that are being written (one a reader), the blocks that neighbours share, maps, what one look lets pass. */
+const SLACK_BYTES = READERS.length * FILE_BYTES + (1 << 19);
 
 interface Image {
   /** The archive. */
@@ -59,7 +60,7 @@ async function readMuch(mounts: readonly (readonly [DaemonMount, Image])[], fold
   let mostBytes = 0;
   const timer = setInterval(() => mostBytes = Math.max(mostBytes, cachedBytes(folder)), 20);
   try {
-    await Promise.all([1, 2, 3, 4].map(async (seed) => {
+    await Promise.all(READERS.map(async (seed) => {
       const random = new SeededRandom(seed);
       for (let i = 0; i < reads; i++) {
         const [mount, image] = mounts[(seed + i) % mounts.length]!;
