@@ -14,7 +14,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   indexer: [...ROOMS, "content", "base"],
   mount: [...ROOMS, "content", "base"],
   bundle: [...ROOMS, "content", "base"],
-  cli: [...ROOMS, "content", "indexer", "mount", "bundle", "base"],
+  extract: [...ROOMS, "content", "base"],
+  cli: [...ROOMS, "content", "indexer", "mount", "bundle", "extract", "base"],
 };
 
 const MAX_FILE_LINES = 350;

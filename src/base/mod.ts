@@ -1,6 +1,7 @@
 /** What every other folder may use, and which uses none of them. */
 export * from "./assert.ts";
 export * from "./bytes.ts";
+export * from "./c_library.ts";
 export * from "./check_range.ts";
 export * from "./describe_value.ts";
 export * from "./digest.ts";

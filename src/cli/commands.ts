@@ -67,6 +67,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/cat.ts")).cat,
   },
   {
+    name: "extract",
+    summary: "Write the files of an image to a directory.",
+    load: async () => (await import("./commands/extract.ts")).extract,
+  },
+  {
     name: "stat",
     summary: "Tell all about a file of an indexed image.",
     load: async () => (await import("./commands/stat.ts")).stat,

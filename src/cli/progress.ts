@@ -26,25 +26,44 @@ export function createProgress(mode: ProgressMode, io: Io): ProgressView {
   return mode === "auto" && io.terminal !== undefined ? barView(io, io.terminal.columns) : plainView(io);
 }
 
-/** Shows how many spans of how many are done. */
-export interface SpanProgressView {
-  readonly onProgress: (doneSpans: number, spans: number) => void;
+/** Shows how many of how many are done. */
+export interface CountProgressView {
+  readonly onProgress: (done: number, all: number) => void;
   /** Takes the line off the screen; may be called twice. */
   end(): void;
 }
 
 /** The view of a mode: a line that is written over on a terminal, a line every two seconds, JSON events, or nothing. */
-export function createSpanProgress(mode: ProgressMode, io: Io): SpanProgressView {
+export function createSpanProgress(mode: ProgressMode, io: Io): CountProgressView {
+  return createCountProgress(mode, io, {
+    event: (doneSpans, spans) => ({ doneSpans, spans }),
+    line: (doneSpans, spans) => `${doneSpans} of ${spans} spans`,
+  });
+}
+
+/** The same for bytes of files. */
+export function createBytesProgress(mode: ProgressMode, io: Io): CountProgressView {
+  return createCountProgress(mode, io, {
+    event: (doneBytes, bytes) => ({ doneBytes, bytes }),
+    line: (doneBytes, bytes) => `${formatBytes(doneBytes)} of ${formatBytes(bytes)}`,
+  });
+}
+
+function createCountProgress(
+  mode: ProgressMode,
+  io: Io,
+  { event, line }: { event: (done: number, all: number) => unknown; line: (done: number, all: number) => string },
+): CountProgressView {
   const live = mode === "auto" && io.terminal !== undefined;
   const everyMs = live ? BARS_EVERY_MS : LINES_EVERY_MS;
   let lastMs = live ? -Infinity : performance.now();
   return {
-    onProgress(doneSpans, spans) {
-      if (mode === "none" || (doneSpans < spans && performance.now() - lastMs < everyMs)) return;
+    onProgress(done, all) {
+      if (mode === "none" || (done < all && performance.now() - lastMs < everyMs)) return;
       lastMs = performance.now();
-      if (mode === "json") io.err(`${JSON.stringify({ doneSpans, spans })}\n`);
-      else if (live) io.err(`\r${doneSpans} of ${spans} spans\x1b[K`);
-      else if (doneSpans < spans) io.err(`${doneSpans} of ${spans} spans\n`);
+      if (mode === "json") io.err(`${JSON.stringify(event(done, all))}\n`);
+      else if (live) io.err(`\r${line(done, all)}\x1b[K`);
+      else if (done < all) io.err(`${line(done, all)}\n`);
     },
     end() {
       if (live && lastMs > -Infinity) io.err("\r\x1b[K");

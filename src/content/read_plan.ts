@@ -37,14 +37,29 @@ export function planRead(tree: Tree, inode: number, offset: number, length: numb
     return [{ layer, plainOffset: tree.plainOffset(inode) + offset, lengthBytes: length, targetOffset: 0 }];
   }
   const pieces: Piece[] = [];
-  for (const extent of tree.extents(inode)) {
+  const endExtent = tree.columns.placeLow[inode]! + tree.columns.placeHigh[inode]!;
+  for (let index = firstExtent(tree, inode, offset); index < endExtent; index++) {
+    const extent = tree.extent(index);
+    if (extent.fileOffset >= offset + length) break;
     const start = Math.max(extent.fileOffset, offset);
     const end = Math.min(extent.fileOffset + extent.lengthBytes, offset + length);
-    if (start >= end) continue;
     const plainOffset = extent.plainOffset + (start - extent.fileOffset);
     pieces.push({ layer: extent.layer, plainOffset, lengthBytes: end - start, targetOffset: start - offset });
   }
   return pieces;
+}
+
+/** The first extent of a sparse file that ends behind `offset`: a file may have very many. */
+function firstExtent(tree: Tree, inode: number, offset: number): number {
+  let low = tree.columns.placeLow[inode]!;
+  let high = low + tree.columns.placeHigh[inode]!;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const { fileOffset, lengthBytes } = tree.extent(middle);
+    if (fileOffset + lengthBytes <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** What is decoded as a whole. Numbers of spans and checkpoints are archive-wide. */

@@ -129,7 +129,11 @@ export class SpanFetcher {
       return await this.#tryAll(want);
     } catch (error) {
       const isOwnDoing = error instanceof ClipError && error.code === "aborted";
-      if (!want.isAbandoned && !isOwnDoing && !options.offline) rests.failed(want.layer, want.span, error);
+      // Of wrong bytes that nobody waited for, a reader may have better luck: see tryAll.
+      const mayBeLuckier = isContentError(error) && want.demand !== "read";
+      if (!want.isAbandoned && !isOwnDoing && !options.offline && !mayBeLuckier) {
+        rests.failed(want.layer, want.span, error);
+      }
       throw error;
     }
   }

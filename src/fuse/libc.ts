@@ -1,4 +1,4 @@
-import { ClipError, messageOf } from "../base/mod.ts";
+import { openCLibrary } from "../base/mod.ts";
 import { IoVector } from "./io_vector.ts";
 
 const SYMBOLS = {
@@ -58,7 +58,7 @@ export class Libc {
 
   /** Opens the library: glibc, or else musl. @throws {ClipError} of code `unsupported` where there is neither. */
   constructor() {
-    this.#library = openLibrary();
+    this.#library = openCLibrary(SYMBOLS);
     this.#symbols = this.#library.symbols;
     const location = this.#symbols.__errno_location();
     this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(location!, 4));
@@ -187,16 +187,4 @@ export function libc(): Libc {
 /** `text` in UTF-8 with a NUL behind it. A NUL inside would cut it short, so callers refuse such paths first. */
 export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text}\0`) as Uint8Array<ArrayBuffer>;
-}
-
-function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> {
-  let failure: unknown;
-  for (const name of ["libc.so.6", "libc.so"]) {
-    try {
-      return Deno.dlopen(name, SYMBOLS);
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  throw new ClipError("unsupported", `cannot open the C library: ${messageOf(failure)}`, { cause: failure });
 }
