@@ -2,6 +2,7 @@
 export * from "./assert.ts";
 export * from "./bytes.ts";
 export * from "./c_library.ts";
+export * from "./bytes_source.ts";
 export * from "./check_range.ts";
 export * from "./describe_value.ts";
 export * from "./digest.ts";

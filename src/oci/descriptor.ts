@@ -3,6 +3,7 @@ import {
   digestValue,
   fieldOf,
   isObject,
+  type JsonObject,
   type JsonPlace,
   objectField,
   sizeField,
@@ -13,8 +14,11 @@ import type { Platform } from "./platform.ts";
 
 /** A checked pointer from one document to another or to a blob. Source: OCI image-spec descriptor.md. */
 export interface Descriptor {
+  /** What it points to. */
   readonly mediaType: string;
+  /** Of what it points to. */
   readonly digest: Digest;
+  /** Length of what it points to. */
   readonly sizeBytes: number;
   /** In indexes, where stated. */
   readonly platform?: Platform;
@@ -22,6 +26,10 @@ export interface Descriptor {
   readonly refName?: string;
   /** Whether it says itself that it is something about an image (an attestation, an artifact), not an image. */
   readonly isAttachment: boolean;
+  /** What an artifact is, where stated. */
+  readonly artifactType?: string;
+  /** Those whose values are text; empty where there are none. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 /** A layer as the registry knows it, with what it is once decompressed. */
@@ -45,19 +53,30 @@ export function parseDescriptor(value: unknown, field: string, place: JsonPlace)
   const within = { subject: place.subject, source: `${place.source}, ${field}` };
   const mediaType = stringField(value, "mediaType", within);
   if (mediaType === undefined) throw wrong(undefined, "mediaType", "a string", within);
-  const annotations = objectField(value, "annotations", within) ?? {};
+  const annotations = readAnnotations(value, within);
+  const artifactType = fieldOf(value, "artifactType");
   const platform = parsePlatformObject(fieldOf(value, "platform"), within);
-  const refName = fieldOf(annotations, "org.opencontainers.image.ref.name");
+  const refName = annotations["org.opencontainers.image.ref.name"];
   return {
     mediaType,
     digest: digestValue(fieldOf(value, "digest"), "digest", within),
     sizeBytes: sizeField(value, "size", within),
     ...(platform === undefined ? {} : { platform }),
-    ...(typeof refName === "string" ? { refName } : {}),
-    isAttachment: fieldOf(value, "artifactType") !== undefined ||
-      fieldOf(annotations, "vnd.docker.reference.type") !== undefined ||
+    ...(refName === undefined ? {} : { refName }),
+    isAttachment: artifactType !== undefined ||
+      annotations["vnd.docker.reference.type"] !== undefined ||
       (platform?.os === "unknown" && platform.architecture === "unknown"),
+    ...(typeof artifactType === "string" ? { artifactType } : {}),
+    annotations,
   };
+}
+
+/** The annotations of a descriptor or document, those that are text. @throws {CorruptError} where they are no object. */
+export function readAnnotations(value: JsonObject, place: JsonPlace): Readonly<Record<string, string>> {
+  const annotations = objectField(value, "annotations", place) ?? {};
+  return Object.fromEntries(
+    Object.entries(annotations).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
 }
 
 function parsePlatformObject(value: unknown, place: JsonPlace): Platform | undefined {

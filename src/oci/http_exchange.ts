@@ -16,12 +16,12 @@ export interface HttpOptions {
 
 /** One request. */
 export interface HttpRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as Authorization, but only as long as redirects stay on the origin of `url`. */
   readonly authorization?: string | undefined;
-  readonly body?: string;
+  readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
   /** Any of them ends the request and the reading of its answer. */
   readonly signals: readonly (AbortSignal | undefined)[];
 }
@@ -37,7 +37,7 @@ const REFUSALS: readonly number[] = [...REDIRECTS, 400, 401, 403, 404, 410];
  * Redirects are followed here and not by fetch, since a registry redirects to signed URLs of other hosts: these get no
  * Authorization, not even where a later redirect leads back, and their queries appear in no message.
  * @throws {RegistryError} of code `network` (retryable) without an answer; of code `registry` for a redirect that is
- * refused (https to http, more than five, a POST). @throws the reason of a signal.
+ * refused (https to http, more than five, of what is no GET or HEAD). @throws the reason of a signal.
  */
 export async function exchange(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
   const known = options.redirects?.find(request.url, Date.now());
@@ -88,7 +88,7 @@ async function askDirectly(
 function redirectTarget(location: string | null, from: URL, method: string, redirectsBefore: number): URL {
   const refuse = (problem: string) =>
     new RegistryError({ code: "registry", problem, method, redactedUrl: redactUrl(from) });
-  if (method !== "GET") throw refuse("redirects a request that carries a login");
+  if (method !== "GET" && method !== "HEAD") throw refuse("redirects a request that carries a login or data");
   if (redirectsBefore >= MAX_REDIRECTS) throw refuse(`more than ${MAX_REDIRECTS} redirects`);
   let next: URL;
   try {

@@ -9,6 +9,7 @@ export const MediaType = {
   ociLayerTar: "application/vnd.oci.image.layer.v1.tar",
   ociLayerGzip: "application/vnd.oci.image.layer.v1.tar+gzip",
   ociLayerZstd: "application/vnd.oci.image.layer.v1.tar+zstd",
+  ociEmpty: "application/vnd.oci.empty.v1+json",
 } as const;
 
 /** What the Accept header of a request for a manifest says: both formats, both kinds. */

@@ -2,7 +2,9 @@
  * Where images come from: references, registries, OCI layouts and archives. `resolveImage` goes from a reference to
  * the verified documents of one image; `openBlobStore` gives access to its layers, by range.
  */
-export { type LayerDescriptor } from "./descriptor.ts";
+export { type Artifact, type NewArtifact, type Subject } from "./artifact.ts";
+export { ArtifactRepository, type PushedArtifact } from "./artifact_repository.ts";
+export { type Descriptor, type LayerDescriptor } from "./descriptor.ts";
 export { RegistryError, type RegistryErrorDetails } from "./errors.ts";
 export { type Image } from "./image.ts";
 export { type ImageConfig, type RunConfig } from "./image_config.ts";
@@ -19,6 +21,7 @@ export {
   parseImageReference,
   withAbsolutePath,
 } from "./reference.ts";
+export { type Referrers } from "./referrers.ts";
 export { resolveDigest } from "./resolve_digest.ts";
 export { resolveImage } from "./resolve_image.ts";
 export { type BlobStore, type SourceOptions } from "./source.ts";

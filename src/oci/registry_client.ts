@@ -1,26 +1,48 @@
-import { ClipError, type Logger, retry, type RetryPolicy } from "../base/mod.ts";
+import { ClipError, KIB, type Logger, retry, type RetryPolicy } from "../base/mod.ts";
 import { Authenticator } from "./authenticate.ts";
-import { RegistryError } from "./errors.ts";
+import { redactUrl, RegistryError } from "./errors.ts";
 import { HostGates } from "./host_gates.ts";
-import { exchange, type HttpOptions, type HttpResponse } from "./http_exchange.ts";
+import { exchange, type HttpOptions, type HttpRequest, type HttpResponse } from "./http_exchange.ts";
 import { isLoopback } from "./loopback.ts";
 import { RedirectMemory } from "./redirect_memory.ts";
 import type { DockerReference } from "./reference.ts";
 import type { SourceOptions } from "./source.ts";
 import { parseRetryAfter, statusError } from "./status_error.ts";
 
-/** One GET of a repository's. */
+/** One request of a repository's. */
 export interface RepositoryRequest {
-  /** Below the repository: `manifests/latest`, `blobs/sha256:…`. */
-  readonly path: string;
+  /** Default GET. */
+  readonly method?: HttpRequest["method"];
+  /** Below the repository: `manifests/latest`, `blobs/sha256:…`; or where the registry said that an upload goes on. */
+  readonly path: string | URL;
+  /** What a login has to allow; default pull. */
+  readonly access?: Access;
+  /** Sent anew with each try. */
+  readonly body?: Uint8Array<ArrayBuffer>;
   readonly headers: Readonly<Record<string, string>>;
   /** Statuses that are no failure. */
   readonly expected: readonly number[];
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What is done to a repository. */
+export type Access = "pull" | "push" | "delete";
+
+/** In the words of a token's scope. Source: distribution/docs/spec/auth/scope.md. */
+const ACTIONS: Readonly<Record<Access, string>> = { pull: "pull", push: "pull,push", delete: "pull,delete" };
+
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** What is sent has so much more time for each KiB. */
+const SENDING_MS_PER_KIB = 10;
 const PROBE_TIMEOUT_MS = 5_000;
+
+/** What was refused. */
+interface RefusedRequest {
+  readonly scope: string;
+  /** The Authorization that it had. */
+  readonly refused: string | undefined;
+  readonly url: URL;
+}
 
 /**
  * Requests to one repository of one registry: finds out the scheme, logs in, translates statuses, tries again.
@@ -33,10 +55,9 @@ export class RegistryClient {
   /** Of pings and logins, which wait for nobody: others wait for them. */
   readonly #http: HttpOptions;
   /** Of all other requests. */
-  readonly #contentHttp: HttpOptions & { readonly gates: HostGates };
+  readonly #contentHttp: HttpOptions & { readonly gates: HostGates; readonly redirects: RedirectMemory };
   readonly #host: string;
   readonly #repository: string;
-  readonly #scope: string;
   readonly #policy: RetryPolicy | undefined;
   readonly #authenticator: Authenticator;
   readonly #closer = new AbortController();
@@ -52,7 +73,6 @@ export class RegistryClient {
     this.#contentHttp = { ...this.#http, gates: new HostGates(), redirects: new RedirectMemory() };
     this.#host = registry === "docker.io" ? "registry-1.docker.io" : registry;
     this.#repository = repository;
-    this.#scope = `repository:${repository}:pull`;
     this.#policy = options.retry;
     const onAbort = () => this.#closer.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", onAbort);
@@ -104,16 +124,20 @@ export class RegistryClient {
    */
   async open(request: RepositoryRequest): Promise<HttpResponse> {
     const origin = `${await this.#findScheme()}//${this.#host}`;
-    const url = new URL(`/v2/${this.#repository}/${request.path}`, origin);
-    let authorization = await this.#authenticator.header(this.#scope);
+    const { path, access = "pull" } = request;
+    const url = path instanceof URL ? path : new URL(`/v2/${this.#repository}/${path}`, origin);
+    const scope = `repository:${this.#repository}:${ACTIONS[access]}`;
+    // An upload may go on at another host, which gets no login.
+    const mayLogIn = url.origin === origin;
+    let authorization = mayLogIn ? await this.#authenticator.header(scope) : undefined;
     for (let loggedIn = false;; loggedIn = true) {
       const response = await this.#send(url, request, authorization);
       if (request.expected.includes(response.status)) return response;
       try {
         this.#heedRetryAfter(response);
-        const renewed = response.origin !== url.origin || loggedIn
+        const renewed = response.origin !== url.origin || loggedIn || !mayLogIn
           ? undefined
-          : await this.#renewLogin(response, authorization, url);
+          : await this.#renewLogin(response, { scope, refused: authorization, url });
         if (renewed === undefined) throw await statusError(response);
         authorization = renewed;
       } finally {
@@ -130,19 +154,20 @@ export class RegistryClient {
   }
 
   /** What to try again with after `refusal`; undefined where a login is not what is missing. */
-  async #renewLogin(refusal: HttpResponse, refused: string | undefined, url: URL): Promise<string | undefined> {
-    if (refusal.status === 401) return await this.#logIn(refusal, refused, url);
+  async #renewLogin(refusal: HttpResponse, request: RefusedRequest): Promise<string | undefined> {
+    const { scope, refused } = request;
+    if (refusal.status === 401) return await this.#logIn(refusal, request);
     // So some registries (ECR) refuse a login that has come to its end.
-    if (refusal.status === 403 && refused !== undefined) return await this.#authenticator.replace(this.#scope, refused);
+    if (refusal.status === 403 && refused !== undefined) return await this.#authenticator.replace(scope, refused);
     return undefined;
   }
 
   /** A login to try again with; where the refusal itself does not say how, the registry's ping must. */
-  async #logIn(refusal: HttpResponse, refused: string | undefined, url: URL): Promise<string> {
-    if (refusal.headers.has("www-authenticate")) return await this.#authenticator.renew(this.#scope, refused, refusal);
+  async #logIn(refusal: HttpResponse, { scope, refused, url }: RefusedRequest): Promise<string> {
+    if (refusal.headers.has("www-authenticate")) return await this.#authenticator.renew(scope, refused, refusal);
     const ping = await this.#ping(url, this.#http);
     try {
-      return await this.#authenticator.renew(this.#scope, refused, ping);
+      return await this.#authenticator.renew(scope, refused, ping);
     } finally {
       ping.close();
     }
@@ -150,8 +175,20 @@ export class RegistryClient {
 
   #send(url: URL, request: RepositoryRequest, authorization: string | undefined): Promise<HttpResponse> {
     const signals = [this.#closer.signal, request.signal];
-    this.log.debug("request", { url: url.href, range: request.headers["range"] });
-    return exchange(this.#contentHttp, { method: "GET", url, headers: request.headers, authorization, signals });
+    const { method = "GET", headers, body } = request;
+    this.log.debug("request", {
+      ...(method === "GET" ? {} : { method }),
+      url: redactUrl(url),
+      range: headers["range"],
+    });
+    const { redirects, timeoutMs, ...rest } = this.#contentHttp;
+    const http = {
+      ...rest,
+      timeoutMs: timeoutMs + SENDING_MS_PER_KIB * (body?.length ?? 0) / KIB,
+      // A signature is for the method as well as for the address.
+      ...(method === "GET" ? { redirects } : {}),
+    };
+    return exchange(http, { method, url, headers, body, authorization, signals });
   }
 
   #ping(base: URL, http: HttpOptions): Promise<HttpResponse> {
