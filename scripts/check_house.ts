@@ -12,10 +12,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(ROOMS.map((room) => [room, ["base"]])),
   content: [...ROOMS, "base"],
   indexer: [...ROOMS, "content", "base"],
+  distribution: [...ROOMS, "content", "indexer", "base"],
   mount: [...ROOMS, "content", "base"],
   bundle: [...ROOMS, "content", "base"],
   extract: [...ROOMS, "content", "base"],
-  cli: [...ROOMS, "content", "indexer", "mount", "bundle", "extract", "base"],
+  cli: [...ROOMS, "content", "indexer", "distribution", "mount", "bundle", "extract", "base"],
 };
 
 const MAX_FILE_LINES = 350;

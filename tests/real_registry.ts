@@ -4,6 +4,8 @@
 export interface RealRegistry {
   /** `127.0.0.1:PORT`, plain http. */
   readonly host: string;
+  /** Has it collect what is garbage, as `docker-registry garbage-collect` does beside it. */
+  collectGarbage(...args: string[]): Promise<void>;
   /** Ends it and removes what was pushed. */
   stop(): Promise<void>;
 }
@@ -57,7 +59,13 @@ export async function startRegistry(options: RealRegistryOptions = {}): Promise<
     await child.status;
     await Deno.remove(folder, { recursive: true });
   };
-  if (await answers(host)) return { host, stop };
+  const collectGarbage = async (...args: string[]) => {
+    const command = ["garbage-collect", ...args, `${folder}/config.yml`];
+    const options = { args: command, stdout: "null", stderr: "piped", env: { OTEL_TRACES_EXPORTER: "none" } } as const;
+    const { success, stderr } = await new Deno.Command("docker-registry", options).output();
+    if (!success) throw new Error(`docker-registry garbage-collect: ${new TextDecoder().decode(stderr)}`);
+  };
+  if (await answers(host)) return { host, collectGarbage, stop };
   await stop();
   throw new Error(`docker-registry did not answer on ${host} within ${START_TIMEOUT_MS} ms`);
 }

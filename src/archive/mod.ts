@@ -1,5 +1,6 @@
 /** The `.clip` format: writing an archive, and reading one in place. */
 export { encodeArchive, encodeSections, tableDigest } from "./encode_archive.ts";
+export { compareArchives } from "./compare_archives.ts";
 export { compareByteStrings } from "./encode_tree.ts";
 export { inflateInto } from "./inflate_into.ts";
 export { type CheckpointRecord, LayerTables, spanAt } from "./layer_tables.ts";
@@ -11,3 +12,4 @@ export type { SectionInfo, SectionTable } from "./read_sections.ts";
 export { Tree, type TreeBytes } from "./tree.ts";
 export { packWindow, type UnpackedWindow, unpackWindow, type WindowParts } from "./window_record.ts";
 export { withProfile } from "./with_profile.ts";
+export { withSource } from "./with_source.ts";

@@ -92,6 +92,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/cache.ts")).cache,
   },
   {
+    name: "push",
+    summary: "Store a .clip file beside its image, for other machines to pull.",
+    load: async () => (await import("./commands/push.ts")).push,
+  },
+  {
+    name: "pull",
+    summary: "Fetch the .clip file that was pushed for an image.",
+    load: async () => (await import("./commands/pull.ts")).pull,
+  },
+  {
+    name: "ls-remote",
+    summary: "List the .clip files that were pushed for an image.",
+    load: async () => (await import("./commands/ls_remote.ts")).lsRemote,
+  },
+  {
+    name: "rm-remote",
+    summary: "Remove .clip files that were pushed for an image.",
+    load: async () => (await import("./commands/rm_remote.ts")).rmRemote,
+  },
+  {
     name: "doctor",
     summary: "Check what clip needs of this machine, and say what to do.",
     load: async () => (await import("./commands/doctor.ts")).doctor,

@@ -2,8 +2,11 @@ import { ClipError, CorruptError, messageOf } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import { ImageArchives, type KnownImage } from "../indexer/mod.ts";
 import {
+  type BlobStore,
+  type DockerReference,
   formatImageReference,
   formatPlatform,
+  type Image,
   type ImageReference,
   parseImageReference,
   resolveDigest,
@@ -15,10 +18,17 @@ import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";
 import { cacheFolder } from "./open_cache.ts";
 import { openArchiveFile } from "./open_archive_file.ts";
+import { layerIndexesRepository, type PullingChoices } from "./pulling_options.ts";
 import { type RegistryChoices, sourceOptions } from "./registry_choices.ts";
 
+/** Origin of archives that were pulled. */
+const PULLED = "pulled";
+/** Origin of those that were pulled and compared with one made of the layers. */
+const VERIFIED = "pulled and verified";
+
 /** How an archive is found that may have to be made. */
-export interface FindArchiveChoices extends Omit<IndexChoices, "layerCount"> {
+export interface FindArchiveChoices extends Pick<IndexChoices, "indexing" | "reuse" | "inflate"> {
+  readonly pulling: PullingChoices;
   readonly cacheDir: string | undefined;
   readonly offline: boolean;
   readonly registry: RegistryChoices;
@@ -37,7 +47,7 @@ export interface FoundArchive {
 /**
  * The archive that FILE.clip|IMAGE means. A file that exists is an archive, and so is what can be nothing but a file:
  * a name that ends in `.clip` or begins with `/`, `./` or `../`. Anything else is an image: what the name means is asked
- * of its registry, and it is indexed unless an archive of that very image is in the cache folder.
+ * of its registry, and unless an archive of that very image is in the cache folder, it is pulled from there, or made.
  * @throws {ClipError} where it cannot be had; the signal's reason.
  */
 export async function findArchive(
@@ -105,12 +115,38 @@ class ImageSearch {
     }
   }
 
-  /** The archive of an image that was looked up before; undefined where there is none, or none that can be read. */
+  /** The archive of an image that was looked up; undefined where there is none here, or none that can be read. */
   async #openKnown(known: KnownImage): Promise<FoundArchive | undefined> {
-    const path = this.#archives.path(known, this.#scanOptions());
-    if (!await this.#archives.has(path)) return undefined;
-    const archive = await this.#openSound(path);
-    return archive === undefined ? undefined : { path, open: () => Promise.resolve(archive), source: known.source };
+    for (const origin of this.#origins()) {
+      const path = this.#archives.path(known, this.#scanOptions(), origin);
+      const archive = await this.#archives.has(path) ? await this.#openSound(path) : undefined;
+      if (archive === undefined) continue;
+      this.#context.log.info(`the index of ${this.#text} is in the cache folder`, { path });
+      return { path, open: () => Promise.resolve(archive), source: known.source };
+    }
+    return undefined;
+  }
+
+  /** By whose word archives are that will do: this machine's, from the layers; or others'. */
+  #origins(): readonly (string | undefined)[] {
+    const { pull, verifyIndex } = this.#choices.pulling;
+    const others = [
+      ...(pull === "never" ? [] : [PULLED]),
+      ...(this.#layerIndexes() === undefined ? [] : [this.#joined()]),
+    ];
+    return [undefined, ...(pull === "never" ? [] : [VERIFIED]), ...(verifyIndex ? [] : others)];
+  }
+
+  /** The repository of layers' indexes; what is verified takes no other's word. */
+  #layerIndexes(): DockerReference | undefined {
+    const { verifyIndex, layerIndexes } = this.#choices.pulling;
+    return verifyIndex ? undefined : layerIndexesRepository(layerIndexes, this.#context);
+  }
+
+  /** Of archives that are made of layers' indexes, which others may have pushed. */
+  #joined(): string {
+    const { registry, repository } = this.#layerIndexes()!;
+    return `layers of ${registry}/${repository}`;
   }
 
   /** The archive in a file of the cache folder; where it is damaged, the file goes. */
@@ -125,7 +161,7 @@ class ImageSearch {
     }
   }
 
-  /** Looks the name up, and indexes the image unless there is an archive of it under another name. */
+  /** Looks the name up, and has an archive made unless there is one of the image under another name. */
   async #openFresh(): Promise<FoundArchive> {
     const { platform } = this.#choices.indexing;
     const { image, blobs } = await resolveImage(this.#reference, { ...this.#sourceOptions(), platform });
@@ -133,21 +169,57 @@ class ImageSearch {
       const { manifestDigest, configDigest, rootDigest } = image;
       const source = formatImageReference(image.pinnedReference);
       const known: KnownImage = { name: this.#name, rootDigest, manifestDigest, configDigest, source };
-      const path = this.#archives.path(known, this.#scanOptions());
-      const obtain = async () => {
-        await this.#archives.obtain(path, {
-          make: async () => (await indexWithProgress(image, blobs, this.#choices, this.#context)).archive,
-          signal: this.#context.io.signal,
-        });
-        return await this.#openSound(path);
-      };
-      const archive = await obtain() ?? await obtain();
-      if (archive === undefined) throw new ClipError("io", `${path} is damaged as soon as it is written`);
+      const obtain = async () =>
+        await this.#openKnown(known) ?? await this.#pull(known, image, blobs) ?? await this.#index(known, image, blobs);
+      const found = await obtain() ?? await obtain();
+      if (found === undefined) {
+        throw new ClipError("io", `${this.#archives.description}: an archive is damaged as soon as it is written`);
+      }
       await this.#archives.remember(known);
-      return { path, open: () => Promise.resolve(archive), source };
+      return found;
     } finally {
       blobs.close();
     }
+  }
+
+  /** Pulls the archive from the registry; undefined where that is not wanted, or there is none to be used. */
+  async #pull(known: KnownImage, image: Image, blobs: BlobStore): Promise<FoundArchive | undefined> {
+    const { pull, verifyIndex } = this.#choices.pulling;
+    if (pull === "never") return undefined;
+    const { log, io: { signal } } = this.#context;
+    const { pullIndex } = await import("./pull_index.ts");
+    const path = this.#archives.path(known, this.#scanOptions(), verifyIndex ? VERIFIED : PULLED);
+    const make = async () => {
+      try {
+        const pulled = await pullIndex(image, blobs, this.#choices, this.#context);
+        return pulled && [pulled.bytes];
+      } catch (error) {
+        if (pull === "only" || !(error instanceof ClipError) || ["network", "aborted"].includes(error.code)) {
+          throw error;
+        }
+        log.warn(`the index of ${this.#text} is not taken from the registry: ${messageOf(error)}`);
+        return undefined;
+      }
+    };
+    const isThere = await this.#archives.obtain(path, { make, signal });
+    if (!isThere && pull === "only") {
+      const advice = "push one (clip index --push, clip push), or mount without --pull only";
+      throw new ClipError("not_found", `${known.source}: its repository holds no index of it; ${advice}`);
+    }
+    return isThere ? await this.#openKnown(known) : undefined;
+  }
+
+  async #index(known: KnownImage, image: Image, blobs: BlobStore): Promise<FoundArchive | undefined> {
+    const repository = this.#layerIndexes();
+    const path = this.#archives.path(known, this.#scanOptions(), repository === undefined ? undefined : this.#joined());
+    const { registry } = this.#choices;
+    const shared = repository && { repository, push: false, registry };
+    const make = async () => {
+      this.#context.log.info(`${this.#text} is indexed on this machine`, { image: known.source });
+      return (await indexWithProgress(image, blobs, { ...this.#choices, shared }, this.#context)).archive;
+    };
+    await this.#archives.obtain(path, { make, signal: this.#context.io.signal });
+    return await this.#openKnown(known);
   }
 
   #scanOptions() {

@@ -1,14 +1,15 @@
 /** How images are indexed: the options of `clip index`, and of the commands that index an image they do not know. */
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { map, optional, withDefault } from "@optique/core/modifiers";
+import { optional, withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
+import { choice, integer } from "@optique/core/valueparser";
 import { KIB, MIB, parseSize } from "../base/mod.ts";
 import { type InflateName, STRATEGY_NAMES, type StrategyName } from "../codec/mod.ts";
 import { DEFAULT_MAX_ENTRIES, type ScanLayerOptions } from "../indexer/mod.ts";
-import { machinePlatform, parsePlatform, type Platform } from "../oci/mod.ts";
+import type { Platform } from "../oci/mod.ts";
 import { size, valueOf } from "./basic_options.ts";
+import { platformOption } from "./platform_option.ts";
 import { PROGRESS_MODES, type ProgressMode } from "./progress.ts";
 
 /** Spacing of checkpoints in MiB that suits a use. */
@@ -56,12 +57,7 @@ take compressed.`,
     }),
     DEFAULT_MAX_ENTRIES,
   ),
-  platform: map(
-    optional(option("--platform", string({ metavar: "OS/ARCH[/VARIANT]" }), {
-      description: message`Which image of an index; default this machine's.`,
-    })),
-    (text) => text === undefined ? machinePlatform() : parsePlatform(text),
-  ),
+  platform: platformOption,
   jobs: withDefault(
     option("-j", "--jobs", integer({ metavar: "N", min: 1, max: 256 }), {
       description: message`Layers read at once; default the number of processors.`,
@@ -88,6 +84,21 @@ export interface IndexingChoices {
   readonly platform: Platform;
   readonly jobs: number;
   readonly progress: ProgressMode;
+}
+
+/** For who makes an index anew, with the options of another. */
+export function defaultIndexing(platform: Platform): IndexingChoices {
+  return {
+    useCase: "balanced",
+    checkpointMib: undefined,
+    checkpoints: undefined,
+    fileCheckpoints: DEFAULT_FILE_CHECKPOINT_BYTES,
+    maxLayerBytes: undefined,
+    maxEntries: DEFAULT_MAX_ENTRIES,
+    platform,
+    jobs: navigator.hardwareConcurrency,
+    progress: "auto",
+  };
 }
 
 /** The same in the indexer's words: all that has an influence on the archive. */

@@ -24,6 +24,7 @@ import type { IndexCacheChoices } from "./index_cache_options.ts";
 import type { IndexingChoices } from "./indexing_options.ts";
 import type { CommandContext, Io } from "./io.ts";
 import { type ContentChoices, openContent } from "./open_content.ts";
+import type { PullingChoices } from "./pulling_options.ts";
 import type { RegistryChoices } from "./registry_choices.ts";
 
 /** Number of the root's inode. */
@@ -39,6 +40,7 @@ export interface BundleChoices {
   readonly content: Omit<ContentChoices, "registry">;
   readonly indexing: IndexingChoices;
   readonly reuse: IndexCacheChoices;
+  readonly pulling: PullingChoices;
   readonly registry: RegistryChoices;
 }
 
@@ -53,8 +55,9 @@ export interface BundleImage {
 
 /** Finds the image, and all in it that can be wrong, before anything is mounted. @throws {ClipError} */
 export async function openBundleImage(choices: BundleChoices, context: CommandContext): Promise<BundleImage> {
-  const { indexing, reuse, registry, content: { inflate, cacheDir, offline, source } } = choices;
-  const looked = await findArchive(choices.file, { indexing, reuse, inflate, cacheDir, offline, registry }, context);
+  const { indexing, reuse, pulling, registry, content: { inflate, cacheDir, offline, source } } = choices;
+  const finding = { indexing, reuse, pulling, inflate, cacheDir, offline, registry };
+  const looked = await findArchive(choices.file, finding, context);
   const found = { ...looked, source: source ?? looked.source };
   const archive = await found.open();
   const config = readImageConfig(await archive.config(), archive.description);

@@ -60,13 +60,21 @@ export class ImageArchives {
     return this.#folder;
   }
 
-  /** Where the archive of an image is, or would be. */
-  path(image: Pick<KnownImage, "manifestDigest" | "configDigest">, options: ScanLayerOptions): string {
+  /**
+   * Where the archive of an image is, or would be. `origin` tells apart those that this machine did not make itself, or
+   * not from the layers alone, by whose word they are.
+   */
+  path(
+    image: Pick<KnownImage, "manifestDigest" | "configDigest">,
+    options: ScanLayerOptions,
+    origin?: string,
+  ): string {
     const { manifestDigest, configDigest } = image;
     const { scanRevision } = layerIndexKey({ digest: manifestDigest }, options);
     const { strategy, spacingBytes, fileCheckpointBytes } = options;
     // In a docker archive the manifest is that of all its images: the config tells them apart.
-    const rest = [FORMAT_VERSION, scanRevision, strategy, spacingBytes, fileCheckpointBytes, configDigest];
+    const made = [FORMAT_VERSION, scanRevision, strategy, spacingBytes, fileCheckpointBytes, configDigest];
+    const rest = origin === undefined ? made : [...made, origin];
     const hash = digestHex(sha256(new TextEncoder().encode(JSON.stringify(rest)))).slice(0, 8);
     return `${this.#folder}/${digestAlgorithm(manifestDigest)}_${digestHex(manifestDigest)}-${hash}${ARCHIVE_SUFFIX}`;
   }
@@ -78,13 +86,13 @@ export class ImageArchives {
   }
 
   /**
-   * Has the archive at `path` made unless it is there. Of those who want it at once, one makes it and the others wait.
-   * @param options `make`: its bytes. @throws what `make` throws; {ClipError} `io`; the reason of the signal.
+   * Has the archive at `path` made unless it is there, and tells whether it is there now. Of those who want it at once, one makes it and the others wait.
+   * @param options `make`: its bytes; undefined where it cannot be made, and then it is not there. @throws what `make` throws; {ClipError} `io`; the reason of the signal.
    */
   async obtain(
     path: string,
-    { make, signal }: { make: () => Promise<readonly Uint8Array[]>; signal?: AbortSignal },
-  ): Promise<void> {
+    { make, signal }: { make: () => Promise<readonly Uint8Array[] | undefined>; signal?: AbortSignal },
+  ): Promise<boolean> {
     try {
       await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -93,15 +101,17 @@ export class ImageArchives {
     const onWait = () => this.#log.warn("another clip indexes this image: waiting for it");
     const lock = await lockFile(`${path}.lock`, { signal, onWait });
     try {
-      if (await this.has(path)) return;
+      if (await this.has(path)) return true;
       const pieces = await make();
       signal?.throwIfAborted();
+      if (pieces === undefined) return false;
       await writeFileAtomically(path, pieces);
       await trimFolder(this.#folder, {
         suffixes: [ARCHIVE_SUFFIX, RECORD_SUFFIX],
         maxBytes: this.#maxBytes,
         kept: path,
       }).catch((error) => this.#log.warn(`cannot make room in ${this.#folder}: ${messageOf(error)}`));
+      return true;
     } finally {
       await lock.release();
     }

@@ -19,12 +19,23 @@ const SUFFIX = ".clipl";
 /** Longest file that is read: a layer index is some tens of bytes an entry, before it is deflated. */
 const MAX_FILE_BYTES = GIB;
 
+/** Where scans are kept by the layer's digest. */
+export interface LayerIndexes {
+  /** What a scan of this layer with these options found; undefined where that is not known. Never throws for that. */
+  read(layer: LayerDescriptor, options: ScanLayerOptions): Promise<LayerScan | undefined>;
+  /**
+   * Keeps `index`, the encoded `scan`. To be called only when the layer has been read whole and digest, size and diffId
+   * were what the image says.
+   */
+  write(layer: LayerDescriptor, options: ScanLayerOptions, scan: LayerScan, index: Uint8Array): Promise<void>;
+}
+
 /**
  * What scans of layers have found, in a folder, one file a layer and set of options, for all processes of the machine.
  * Nothing in it is needed: what cannot be read is absent, what cannot be written is left out, with a warning either
  * way. Files are replaced whole and never changed, so that readers and writers need no lock.
  */
-export class IndexCache {
+export class IndexCache implements LayerIndexes {
   #folder: string;
   #maxBytes: number;
   #log: Logger;
@@ -45,11 +56,8 @@ export class IndexCache {
     const bytes = await this.#readFile(path);
     if (bytes === undefined) return undefined;
     try {
-      const { key, scan } = await decodeLayerIndex(bytes, path);
-      if (key.layerDigest !== layer.digest || optionsText(key) !== optionsText(layerIndexKey(layer, options))) {
-        throw new ClipError("corrupt", `${path}: the layer index of another layer or of other options`);
-      }
-      if (!suits(layer, scan)) {
+      const scan = await scanOf(layer, options, { bytes, source: path });
+      if (scan === undefined) {
         this.#log.debug("what is kept of a layer does not suit the image: it is scanned", {
           layer: layer.digest,
           path,
@@ -84,9 +92,8 @@ export class IndexCache {
   }
 
   #path(layer: LayerDescriptor, options: ScanLayerOptions): string {
-    const text = `${LAYER_INDEX_VERSION} ${optionsText(layerIndexKey(layer, options))}`;
-    const hash = digestHex(sha256(new TextEncoder().encode(text))).slice(0, 8);
-    return `${this.#folder}/${digestAlgorithm(layer.digest)}_${digestHex(layer.digest)}-${hash}${SUFFIX}`;
+    const name = `${digestAlgorithm(layer.digest)}_${digestHex(layer.digest)}-${optionsHash(options)}`;
+    return `${this.#folder}/${name}${SUFFIX}`;
   }
 
   async #readFile(path: string): Promise<Uint8Array | undefined> {
@@ -112,6 +119,29 @@ export class IndexCache {
 }
 
 /**
+ * The scan in a layer index, which has to be of this layer and these options; undefined where it is not true of the
+ * layer as the image describes it. @throws {ClipError} `corrupt`, `unsupported`.
+ */
+export async function scanOf(
+  layer: LayerDescriptor,
+  options: ScanLayerOptions,
+  { bytes, source }: { bytes: Uint8Array; source: string },
+): Promise<LayerScan | undefined> {
+  const { key, scan } = await decodeLayerIndex(bytes, source);
+  if (key.layerDigest !== layer.digest || optionsText(key) !== optionsText(layerIndexKey(layer, options))) {
+    throw new ClipError("corrupt", `${source}: the layer index of another layer or of other options`);
+  }
+  return suits(layer, scan) ? scan : undefined;
+}
+
+/** 8 hex digits that stand for all that a layer index depends on besides its layer. */
+export function optionsHash(options: ScanLayerOptions): string {
+  const key = { options, scanRevision: SCAN_REVISION };
+  const text = `${LAYER_INDEX_VERSION} ${optionsText(key)}`;
+  return digestHex(sha256(new TextEncoder().encode(text))).slice(0, 8);
+}
+
+/**
  * What names a scan: the layer, and all that changes what is found in it. Who inflates does not, nor does the version of
  * Deno with its zlib: windows are deflated when an archive is made of them.
  */
@@ -122,7 +152,7 @@ export function layerIndexKey(layer: Pick<LayerDescriptor, "digest">, options: S
 }
 
 /** All of a key but the layer: equal for equal options, in whatever order their fields were set. */
-function optionsText({ options, scanRevision }: LayerIndexKey): string {
+function optionsText({ options, scanRevision }: Pick<LayerIndexKey, "options" | "scanRevision">): string {
   const { strategy, spacingBytes, fileCheckpointBytes } = options;
   return JSON.stringify([scanRevision, strategy, spacingBytes, fileCheckpointBytes]);
 }

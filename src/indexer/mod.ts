@@ -2,7 +2,7 @@
 export { ImageArchives, type KnownImage } from "./image_archives.ts";
 export { DEFAULT_MAX_ENTRIES } from "./entry_bound.ts";
 export { EntryList } from "./entry_list.ts";
-export { IndexCache, layerIndexKey } from "./index_cache.ts";
+export { IndexCache, type LayerIndexes, layerIndexKey, optionsHash, scanOf } from "./index_cache.ts";
 export { indexImage, type IndexImageOptions, type IndexResult } from "./index_image.ts";
 export { decodeLayerIndex, encodeLayerIndex, type LayerIndex, type LayerIndexKey } from "./layer_index.ts";
 export type { LayerScan, ScanBounds, ScanLayerOptions } from "./layer_scan.ts";

@@ -9,7 +9,7 @@ import {
 } from "../base/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import { type BlobStore, isNonDistributable, type LayerDescriptor } from "../oci/mod.ts";
-import { type IndexCache, layerIndexKey } from "./index_cache.ts";
+import { type LayerIndexes, layerIndexKey } from "./index_cache.ts";
 import { LayerScanThread } from "./layer_pool.ts";
 import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
 import { type BoundOptions, checkKnown, LearntBytes, scanBounds } from "./scan_bounds.ts";
@@ -42,7 +42,7 @@ export interface ScanLayersOptions extends ScanLayerOptions, BoundOptions {
   /** Who inflates; default kernel. */
   readonly inflate?: InflateName;
   /** What is known of layers from before, and where what is learnt is kept; without it every layer is read. */
-  readonly cache?: IndexCache | undefined;
+  readonly cache?: LayerIndexes | undefined;
   /** Where warnings go. */
   readonly log: Logger;
   /** Ends it, with the signal's reason. */

@@ -5,6 +5,7 @@ import { defineCommand } from "../command.ts";
 import { containerOptions, programArguments } from "../container_options.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
+import { pullingOptions } from "../pulling_options.ts";
 import { makeBundle, openBundleImage } from "../make_bundle.ts";
 import { requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
@@ -30,6 +31,7 @@ removed. Needs root, or a user namespace (unshare -Urm).`,
     content: contentOptions,
     indexing: indexingOptions,
     reuse: indexCacheOptions,
+    pulling: pullingOptions,
     registry: registryOptions,
   }),
   async run(options, context) {

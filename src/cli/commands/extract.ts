@@ -10,6 +10,7 @@ import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
+import { pullingOptions } from "../pulling_options.ts";
 import { noSuchPath } from "../open_archive_file.ts";
 import { openContent } from "../open_content.ts";
 import { contentOptions, registryOptions } from "../options.ts";
@@ -49,13 +50,14 @@ devices), and are told so.`,
     content: contentOptions,
     indexing: indexingOptions,
     reuse: indexCacheOptions,
+    pulling: pullingOptions,
     registry: registryOptions,
   }),
-  async run({ file, paths, extracting, content: choices, indexing, reuse, registry }, context) {
+  async run({ file, paths, extracting, content: choices, indexing, reuse, pulling, registry }, context) {
     const { io, log } = context;
     const directory = paths.at(-1)!;
     if (directory === "") throw new UsageError("DIR is empty");
-    const found = await findArchive(file, { ...choices, registry, indexing, reuse }, context);
+    const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
     const archive = await found.open();
     const selection = selectPaths(archive, paths.slice(0, -1));
     const source = choices.source ?? found.source;

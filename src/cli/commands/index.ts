@@ -1,24 +1,27 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { optional } from "@optique/core/modifiers";
-import { option } from "@optique/core/primitives";
+import { optional, withDefault } from "@optique/core/modifiers";
+import { flag, option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
-import { ClipError, formatBytes, formatDuration, messageOf, writeFileAtomically } from "../../base/mod.ts";
-import type { IndexResult } from "../../indexer/mod.ts";
 import {
-  formatImageReference,
-  formatPlatform,
-  type Image,
-  type ImageReference,
-  parseImageReference,
-  resolveImage,
-} from "../../oci/mod.ts";
+  bytesSource,
+  concatenate,
+  formatBytes,
+  formatDuration,
+  UsageError,
+  writeFileAtomically,
+} from "../../base/mod.ts";
+import type { IndexResult } from "../../indexer/mod.ts";
+import { formatImageReference, formatPlatform, type Image, parseImageReference, resolveImage } from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexWithProgress } from "../index_with_progress.ts";
 import { indexingOptions } from "../indexing_options.ts";
 import { requiredArgument } from "../basic_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
+import { checkOutput, defaultOutput } from "../output_file.ts";
+import { layerIndexesOption, layerIndexesRepository } from "../pulling_options.ts";
+import { pushIndex, pushingFields } from "../pushing.ts";
 import { sourceOptions } from "../registry_choices.ts";
 
 /** `clip index` */
@@ -34,34 +37,50 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
     "clip index --plain-http registry.local:5000/app:v1 -o app.clip",
     "clip index oci:./layout:latest --use-case fast-read -o app.clip",
     "clip index --layers 3 ghcr.io/owner/app:v1 -o base.clip",
+    "clip index --push --layer-indexes ghcr.io/owner/layers ghcr.io/owner/app:v1",
   ],
   parser: object({
     image: requiredArgument("IMAGE", message`What to index.`),
     scope: object("What and where", {
       output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
-        description: message`Where to write; default the image's name, its tag and .clip.`,
+        description: message`Where to write; default the image's name, its tag and .clip, or nowhere with --push.`,
       })),
       layers: optional(option("--layers", integer({ metavar: "K", min: 1 }), {
         description: message`Index the lowest K layers alone, to be mounted below further ones; default all.`,
       })),
       inflate: inflateOption,
     }),
+    pushing: object("Pushing", {
+      push: withDefault(flag("--push", { description: message`Store it beside the image, as clip push does.` }), false),
+      ...pushingFields,
+      layerIndexes: layerIndexesOption,
+    }),
     indexing: indexingOptions,
     reuse: indexCacheOptions,
     registry: registryOptions,
   }),
-  async run({ image: text, scope, indexing, reuse, registry }, { io, log }) {
+  async run({ image: text, scope, pushing, indexing, reuse, registry }, { io, log }) {
     const started = performance.now();
     const reference = parseImageReference(text);
-    const output = scope.output ?? defaultOutput(reference);
-    await checkFolder(output);
+    const { push } = pushing;
+    if (push && reference.transport !== "docker") throw new UsageError(`--push: ${text} is in no registry; clip push`);
+    if (push && scope.layers !== undefined) throw new UsageError("--push goes with all layers, not with --layers");
+    const title = defaultOutput(reference);
+    const output = scope.output ?? (push ? undefined : title);
+    if (output !== undefined) await checkOutput(output);
+    const repository = layerIndexesRepository(pushing.layerIndexes, { io });
+    const shared = repository && { repository, push, registry };
     const source = { ...sourceOptions(registry, { io, log }), signal: io.signal, platform: indexing.platform };
     const { image, blobs } = await resolveImage(reference, source);
     try {
       const { inflate, layers: layerCount } = scope;
-      const result = await indexWithProgress(image, blobs, { indexing, reuse, inflate, layerCount }, { io, log });
-      await writeFileAtomically(output, result.archive);
-      io.out(`${summary(output, image, result, performance.now() - started)}\n`);
+      const choices = { indexing, reuse, inflate, layerCount, shared };
+      const result = await indexWithProgress(image, blobs, choices, { io, log });
+      if (output !== undefined) await writeFileAtomically(output, result.archive);
+      io.out(`${summary(output ?? title, image, result, performance.now() - started)}\n`);
+      if (!push) return;
+      const archive = { source: bytesSource(concatenate(result.archive), text), title };
+      await pushIndex({ ...archive, reference: image.pinnedReference }, { ...pushing, registry }, { io, log });
     } finally {
       blobs.close();
     }
@@ -82,25 +101,4 @@ function summary(output: string, image: Image, result: IndexResult, durationMs: 
       formatDuration(durationMs)
     }${reused === 0 ? "" : `; ${reused} of ${count} ${count === 1 ? "layer" : "layers"} reused`}\n` +
     `${formatImageReference(image.pinnedReference)}`;
-}
-
-/** `ubuntu-24.04.clip` for ubuntu:24.04; of a local source, the name of the file or folder. */
-function defaultOutput(reference: ImageReference): string {
-  const place = reference.transport === "docker" ? reference.repository : reference.path;
-  const name = place.replace(/\/+$/, "").split("/").at(-1)!.replace(/\.tar$/, "");
-  const tag = reference.tag?.split(":").at(-1);
-  const safe = (name === "" || name === "." || name === ".." ? "image" : name) + (tag === undefined ? "" : `-${tag}`);
-  return `${safe}.clip`;
-}
-
-/** Says so before the work rather than after it. */
-async function checkFolder(output: string): Promise<void> {
-  const slash = output.lastIndexOf("/");
-  const folder = slash < 0 ? "." : output.slice(0, slash + 1);
-  const stat = await Deno.stat(folder).catch((error) => {
-    throw new ClipError("io", `cannot write ${output}: ${messageOf(error)}`, { cause: error });
-  });
-  if (!stat.isDirectory) throw new ClipError("io", `cannot write ${output}: ${folder} is not a directory`);
-  const there = await Deno.stat(output).catch(() => undefined);
-  if (there?.isDirectory) throw new ClipError("io", `cannot write ${output}: it is a directory`);
 }

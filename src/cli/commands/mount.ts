@@ -20,6 +20,7 @@ import { MountReports } from "../mount_reports.ts";
 import { type Recording, startRecording } from "../recording.ts";
 import { duration, requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
+import { type PullingChoices, pullingOptions } from "../pulling_options.ts";
 import type { RegistryChoices } from "../registry_choices.ts";
 import { type ReportChoices, reportOptions } from "../report_options.ts";
 
@@ -72,6 +73,7 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
     content: contentOptions,
     indexing: indexingOptions,
     reuse: indexCacheOptions,
+    pulling: pullingOptions,
     registry: registryOptions,
   }),
   async run(options, context) {
@@ -100,16 +102,17 @@ export interface MountChoices {
   readonly content: Omit<ContentChoices, "registry">;
   readonly indexing: IndexingChoices;
   readonly reuse: IndexCacheChoices;
+  readonly pulling: PullingChoices;
   readonly registry: RegistryChoices;
 }
 
 /** The archive to mount, and where its layers are. An image is indexed only where there is a directory for it. */
 async function find(options: MountChoices, context: CommandContext): Promise<FoundArchive> {
-  const { file, directory, content, registry, indexing, reuse } = options;
+  const { file, directory, content, registry, indexing, reuse, pulling } = options;
   const { inflate, cacheDir, offline } = content;
   // A mount that is there already, and not served yet, would not answer.
   if (options.mounting.fuseFd === undefined) await checkDirectory(directory);
-  const found = await findArchive(file, { indexing, reuse, inflate, cacheDir, offline, registry }, context);
+  const found = await findArchive(file, { indexing, reuse, pulling, inflate, cacheDir, offline, registry }, context);
   return { ...found, source: content.source ?? found.source };
 }
 

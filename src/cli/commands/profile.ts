@@ -10,6 +10,7 @@ import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
+import { pullingOptions } from "../pulling_options.ts";
 import type { CommandContext } from "../io.ts";
 import { openArchiveFile } from "../open_archive_file.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
@@ -47,6 +48,7 @@ profile or an archive's profile names, with --text as the profile itself. rm tak
     inflate: inflateOption,
     indexing: indexingOptions,
     reuse: indexCacheOptions,
+    pulling: pullingOptions,
   }),
   async run({ action, file, profiles, text, ...choices }, context) {
     if (action === "add" && profiles.length === 0) throw new UsageError("PROFILE is missing: what is to be added?");

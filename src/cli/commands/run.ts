@@ -7,6 +7,7 @@ import { defineCommand } from "../command.ts";
 import { containerOptions, programArguments } from "../container_options.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
+import { pullingOptions } from "../pulling_options.ts";
 import { checkTerminal, openBundleImage } from "../make_bundle.ts";
 import { duration, requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
@@ -46,6 +47,7 @@ unless to a --volume. Signals are passed on; after a second Ctrl-C the container
     content: contentOptions,
     indexing: indexingOptions,
     reuse: indexCacheOptions,
+    pulling: pullingOptions,
     registry: registryOptions,
   }),
   async run({ running, ...choices }, context) {

@@ -2,48 +2,104 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
+import type { Archive } from "../../archive/mod.ts";
 import { formatBytes } from "../../base/mod.ts";
+import type { InflateName } from "../../codec/mod.ts";
 import { verifyLayers } from "../../content/mod.ts";
-import { openBlobStore, parseImageReference } from "../../oci/mod.ts";
-import { defineCommand } from "../command.ts";
-import { openArchiveFile } from "../open_archive_file.ts";
+import {
+  formatImageReference,
+  type ImageReference,
+  openBlobStore,
+  parseImageReference,
+  resolveImage,
+} from "../../oci/mod.ts";
 import { requiredArgument } from "../basic_options.ts";
+import { defineCommand } from "../command.ts";
+import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_options.ts";
+import { indexWithProgress } from "../index_with_progress.ts";
+import { defaultIndexing } from "../indexing_options.ts";
+import type { CommandContext } from "../io.ts";
+import { openArchiveFile } from "../open_archive_file.ts";
 import { inflateOption, registryOptions, sourceOption } from "../options.ts";
-import { sourceOptions } from "../registry_choices.ts";
+import { type RegistryChoices, sourceOptions } from "../registry_choices.ts";
 
 /** `clip verify` */
 export const verify = defineCommand({
   summary: "Check a .clip file, and the image's layers against it.",
   description:
     message`Checks every section's digest, every index, every window, and that manifest and config are the ones \
-named. With --layers it also fetches every layer, decodes every span from its own checkpoint and compares the digest.`,
-  examples: ["clip verify ubuntu.clip", "clip verify --layers ubuntu.clip"],
+named. With --layers it also fetches every layer, decodes every span from its own checkpoint and compares the digest. \
+With --index it makes the index anew from the layers and compares all of it: then nothing is believed but the \
+manifest's digest.`,
+  examples: ["clip verify ubuntu.clip", "clip verify --layers ubuntu.clip", "clip verify --index ubuntu.clip"],
   parser: object({
     file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     layers: withDefault(flag("--layers", { description: message`Every span against the source as well.` }), false),
+    index: withDefault(flag("--index", { description: message`All of it against an index made anew.` }), false),
     source: sourceOption,
     inflate: inflateOption,
+    reuse: indexCacheOptions,
     registry: registryOptions,
   }),
-  async run({ file, layers, source, inflate, registry }, { io, log, atEnd }) {
-    const archive = await openArchiveFile(file, { atEnd });
+  async run({ file, layers, index, source, ...choices }, context) {
+    const archive = await openArchiveFile(file, context);
     await archive.verify();
+    const { io } = context;
     io.out(`${file}: structure and checksums are right\n`);
-    if (!layers) return;
+    if (!layers && !index) return;
     const reference = parseImageReference(source ?? archive.image.source);
-    const blobs = await openBlobStore(reference, { ...sourceOptions(registry, { io, log }), signal: io.signal });
-    try {
-      const { spans, plainBytes } = await verifyLayers(archive, {
-        blob: (layer) => {
-          const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
-          return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
-        },
-        signal: io.signal,
-        inflate,
-      });
-      io.out(`${file}: ${spans} spans of ${formatBytes(plainBytes)} are as ${blobs.description} has them\n`);
-    } finally {
-      blobs.close();
-    }
+    if (layers) io.out(`${file}: ${await verifySpans(archive, reference, choices, context)}\n`);
+    if (index) await verifyWhole(archive, reference, choices, context);
+    if (index) io.out(`${file}: all of it is what ${formatImageReference(reference)} says\n`);
   },
 });
+
+interface VerifyChoices {
+  readonly inflate: InflateName;
+  readonly reuse: IndexCacheChoices;
+  readonly registry: RegistryChoices;
+}
+
+/** Every span against its digest; what was verified. @throws {ClipError} */
+async function verifySpans(
+  archive: Archive,
+  reference: ImageReference,
+  { registry, inflate }: VerifyChoices,
+  { io, log }: CommandContext,
+): Promise<string> {
+  const blobs = await openBlobStore(reference, { ...sourceOptions(registry, { io, log }), signal: io.signal });
+  try {
+    const { spans, plainBytes } = await verifyLayers(archive, {
+      blob: (layer) => {
+        const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
+        return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
+      },
+      signal: io.signal,
+      inflate,
+    });
+    return `${spans} spans of ${formatBytes(plainBytes)} are as ${blobs.description} has them`;
+  } finally {
+    blobs.close();
+  }
+}
+
+/** Everything against an index made anew. @throws {ClipError} */
+async function verifyWhole(
+  archive: Archive,
+  reference: ImageReference,
+  { registry, reuse, inflate }: VerifyChoices,
+  { io, log }: CommandContext,
+): Promise<void> {
+  const { verifyIndex } = await import("../../distribution/mod.ts");
+  const { platform } = archive.image;
+  const options = { ...sourceOptions(registry, { io, log }), signal: io.signal, platform };
+  const { image, blobs } = await resolveImage(reference, options);
+  try {
+    await verifyIndex(archive, async (scan, layerCount) => {
+      const choices = { indexing: defaultIndexing(platform), reuse, inflate, scan, layerCount };
+      return (await indexWithProgress(image, blobs, choices, { io, log })).archive;
+    });
+  } finally {
+    blobs.close();
+  }
+}

@@ -15,6 +15,7 @@ import { openContent } from "../open_content.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
 import { createSpanProgress } from "../progress.ts";
+import { pullingOptions } from "../pulling_options.ts";
 
 /** `clip warm` */
 export const warm = defineCommand({
@@ -37,12 +38,13 @@ warm succeeds, what was asked for is in the cache, and a mount with --offline ca
     content: contentOptions,
     indexing: indexingOptions,
     reuse: indexCacheOptions,
+    pulling: pullingOptions,
     registry: registryOptions,
   }),
-  async run({ file, paths, profile, content: choices, indexing, reuse, registry }, context) {
+  async run({ file, paths, profile, content: choices, indexing, reuse, pulling, registry }, context) {
     const { io, log } = context;
     diskCacheDir(choices.cacheDir, io);
-    const found = await findArchive(file, { ...choices, registry, indexing, reuse }, context);
+    const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
     const archive = await found.open();
     const plan = planWarming(archive, paths, profile);
     const source = choices.source ?? found.source;
