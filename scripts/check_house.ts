@@ -16,7 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mount: [...ROOMS, "content", "base"],
   bundle: [...ROOMS, "content", "base"],
   extract: [...ROOMS, "content", "base"],
-  cli: [...ROOMS, "content", "indexer", "distribution", "mount", "bundle", "extract", "base"],
+  library: [...ROOMS, "content", "indexer", "mount", "base"],
+  cli: [...ROOMS, "content", "indexer", "distribution", "mount", "bundle", "extract", "library", "base"],
 };
 
 const MAX_FILE_LINES = 350;
@@ -47,7 +48,8 @@ function resolve(from: string, specifier: string): string {
 }
 
 function checkImports(path: string, text: string): void {
-  const room = roomOf(path)!;
+  const room = roomOf(path);
+  if (room === undefined) return checkEntry(path, text);
   const pattern = /(?:^|\n)\s*(?:import|export)\b[^;"']*?\bfrom\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
   for (const match of text.matchAll(pattern)) {
     const specifier = match[1] ?? match[2]!;
@@ -63,6 +65,15 @@ function checkImports(path: string, text: string): void {
       if (target !== `src/${other}/mod.ts`) fault(path, `enters ${other} by ${target} instead of its mod.ts`);
     }
   }
+}
+
+/** What others import: it holds nothing but what rooms give out. */
+function checkEntry(path: string, text: string): void {
+  if (path !== "src/mod.ts") fault(path, "a module outside the rooms");
+  for (const [, specifier] of text.matchAll(/\bfrom\s*"([^"]+)"/g)) {
+    if (!/^\.\/[a-z]+\/mod\.ts$/.test(specifier!)) fault(path, `enters ${specifier} instead of a mod.ts`);
+  }
+  if (/^(?!export |import |\}| |\/\*\*|$)/m.test(text)) fault(path, "more than exports");
 }
 
 function checkSizes(path: string, text: string): void {

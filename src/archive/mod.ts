@@ -2,6 +2,7 @@
 export { encodeArchive, encodeSections, tableDigest } from "./encode_archive.ts";
 export { compareArchives } from "./compare_archives.ts";
 export { compareByteStrings } from "./encode_tree.ts";
+export { type FileInfo, fileInfo, type FileType } from "./file_info.ts";
 export { inflateInto } from "./inflate_into.ts";
 export { type CheckpointRecord, LayerTables, spanAt } from "./layer_tables.ts";
 export * from "./layout.ts";

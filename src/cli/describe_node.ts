@@ -1,33 +1,36 @@
 import { Buffer } from "node:buffer";
 import { type ByteString, displayByteString } from "../base/mod.ts";
 import {
+  fileInfo,
+  type FileType,
   S_IFBLK,
   S_IFCHR,
   S_IFDIR,
   S_IFIFO,
   S_IFLNK,
+  S_IFMT,
   S_IFREG,
   S_IFSOCK,
   SPARSE_LAYER,
   type Tree,
 } from "../archive/mod.ts";
 
-/** Letter and name of each type. Source: what `ls -l` and `stat` show. */
-const TYPES: Readonly<Record<number, { letter: string; name: string }>> = {
-  [S_IFREG]: { letter: "-", name: "file" },
-  [S_IFDIR]: { letter: "d", name: "directory" },
-  [S_IFLNK]: { letter: "l", name: "symlink" },
-  [S_IFCHR]: { letter: "c", name: "character-device" },
-  [S_IFBLK]: { letter: "b", name: "block-device" },
-  [S_IFIFO]: { letter: "p", name: "fifo" },
-  [S_IFSOCK]: { letter: "s", name: "socket" },
+/** Source: what `ls -l` shows. */
+const LETTERS: Readonly<Record<number, string>> = {
+  [S_IFREG]: "-",
+  [S_IFDIR]: "d",
+  [S_IFLNK]: "l",
+  [S_IFCHR]: "c",
+  [S_IFBLK]: "b",
+  [S_IFIFO]: "p",
+  [S_IFSOCK]: "s",
 };
 
 /** All about a node, for people and for JSON. */
 export interface NodeDescription {
   /** As given; shown with escapes where it is not plain text. */
   readonly name: string;
-  readonly type: string;
+  readonly type: FileType;
   readonly inode: number;
   /** Octal, without the type: `0755`. */
   readonly mode: string;
@@ -48,23 +51,23 @@ export interface NodeDescription {
 /** Describes the node under the name it was found by. */
 export function describeNode(tree: Tree, inode: number, name: ByteString): NodeDescription {
   const { columns } = tree;
-  const type = tree.type(inode);
+  const { type, mode, links, uid, gid, sizeBytes, mtimeSeconds, mtimeNanoseconds, target, device } = fileInfo(
+    tree,
+    inode,
+  );
   const xattrs = [...tree.xattrs(inode)];
-  const device = type === S_IFCHR || type === S_IFBLK;
-  const sizeBytes = tree.sizeBytes(inode);
-  const sparse = columns.layer[inode] === SPARSE_LAYER;
   return {
     name: displayByteString(name),
-    type: TYPES[type]!.name,
+    type,
     inode,
-    mode: `0${(columns.mode[inode]! & 0o7777).toString(8).padStart(3, "0")}`,
-    nlink: columns.nlink[inode]!,
-    uid: columns.uid[inode]!,
-    gid: columns.gid[inode]!,
+    mode: `0${mode.toString(8).padStart(3, "0")}`,
+    nlink: links,
+    uid,
+    gid,
     size: sizeBytes,
-    mtime: formatTime(tree.mtimeSeconds(inode), columns.mtimeNanoseconds[inode]!),
-    ...(type === S_IFLNK ? { target: displayByteString(tree.target(inode)) } : {}),
-    ...(device ? { device: `${columns.placeLow[inode]},${columns.placeHigh[inode]}` } : {}),
+    mtime: formatTime(mtimeSeconds, mtimeNanoseconds),
+    ...(target === undefined ? {} : { target: displayByteString(target) }),
+    ...(device === undefined ? {} : { device: `${device.major},${device.minor}` }),
     ...(xattrs.length > 0
       ? {
         xattrs: Object.fromEntries(
@@ -72,9 +75,9 @@ export function describeNode(tree: Tree, inode: number, name: ByteString): NodeD
         ),
       }
       : {}),
-    ...(type === S_IFREG && sizeBytes > 0
+    ...(type === "file" && sizeBytes > 0
       ? {
-        data: sparse
+        data: columns.layer[inode] === SPARSE_LAYER
           ? { extents: columns.placeHigh[inode]! }
           : { layer: columns.layer[inode]!, plainOffset: tree.plainOffset(inode) },
       }
@@ -88,9 +91,8 @@ export function longLine(tree: Tree, inode: number, name: ByteString): string {
   const size = node.device ?? String(node.size);
   const owner = `${String(node.uid).padStart(5)} ${String(node.gid).padStart(5)}`;
   const target = node.target === undefined ? "" : ` -> ${node.target}`;
-  const permissions = modeString(tree.columns.mode[inode]!);
   const time = node.mtime.slice(0, 19).replace("T", " ");
-  return `${permissions} ${String(node.nlink).padStart(3)} ${owner} ${
+  return `${modeString(tree.columns.mode[inode]!)} ${String(node.nlink).padStart(3)} ${owner} ${
     size.padStart(11)
   } ${time} ${node.name}${target}\n`;
 }
@@ -103,7 +105,7 @@ export function modeString(mode: number): string {
     const last = (mode & special) === 0 ? (execute ? "x" : "-") : letters[execute ? 0 : 1]!;
     return `${triple & 4 ? "r" : "-"}${triple & 2 ? "w" : "-"}${last}`;
   };
-  return TYPES[mode & 0o170000]!.letter + bits(6, 0o4000, "sS") + bits(3, 0o2000, "sS") + bits(0, 0o1000, "tT");
+  return LETTERS[mode & S_IFMT]! + bits(6, 0o4000, "sS") + bits(3, 0o2000, "sS") + bits(0, 0o1000, "tT");
 }
 
 /** Any i64 of seconds with nanoseconds as RFC 3339 in UTC; years outside 0–9999 as seconds with an `@` before. */

@@ -4,17 +4,22 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { choice, integer } from "@optique/core/valueparser";
-import { KIB, MIB, parseSize } from "../base/mod.ts";
+import { MIB, parseSize } from "../base/mod.ts";
 import { type InflateName, STRATEGY_NAMES, type StrategyName } from "../codec/mod.ts";
-import { DEFAULT_MAX_ENTRIES, type ScanLayerOptions } from "../indexer/mod.ts";
+import {
+  DEFAULT_FILE_CHECKPOINT_BYTES,
+  DEFAULT_MAX_ENTRIES,
+  DEFAULT_SPACING_BYTES,
+  defaultStrategy,
+  type ScanLayerOptions,
+} from "../indexer/mod.ts";
 import type { Platform } from "../oci/mod.ts";
 import { size, valueOf } from "./basic_options.ts";
 import { platformOption } from "./platform_option.ts";
 import { PROGRESS_MODES, type ProgressMode } from "./progress.ts";
 
 /** Spacing of checkpoints in MiB that suits a use. */
-const USE_CASES = { "balanced": 2, "fast-index": 8, "fast-read": 1 } as const;
-const DEFAULT_FILE_CHECKPOINT_BYTES = 512 * KIB;
+const USE_CASES = { "balanced": DEFAULT_SPACING_BYTES / MIB, "fast-index": 8, "fast-read": 1 } as const;
 /** A span is as long as the spacing, and a reader holds one in memory. */
 const MAX_SPACING_MIB = 64;
 
@@ -104,7 +109,7 @@ export function defaultIndexing(platform: Platform): IndexingChoices {
 /** The same in the indexer's words: all that has an influence on the archive. */
 export function scanOptions(indexing: IndexingChoices, inflate: InflateName): ScanLayerOptions {
   return {
-    strategy: indexing.checkpoints ?? (inflate === "kernel" ? "exact" : "file"),
+    strategy: indexing.checkpoints ?? defaultStrategy(inflate),
     spacingBytes: (indexing.checkpointMib ?? USE_CASES[indexing.useCase]) * MIB,
     fileCheckpointBytes: indexing.fileCheckpoints,
   };

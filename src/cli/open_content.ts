@@ -2,8 +2,8 @@ import type { Logger } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { CacheRoomObserver, RemoteCacheObserver } from "../cache/mod.ts";
-import { Content, type ContentObserver } from "../content/mod.ts";
-import { type BlobStore, openBlobStore, parseImageReference } from "../oci/mod.ts";
+import type { Content, ContentObserver } from "../content/mod.ts";
+import { wireContent } from "../library/mod.ts";
 import type { Io } from "./io.ts";
 import { type CacheChoices, openCache } from "./open_cache.ts";
 import { type RegistryChoices, sourceOptions } from "./registry_choices.ts";
@@ -38,22 +38,10 @@ export function openContent(
     cacheObserver?: (CacheRoomObserver & RemoteCacheObserver) | undefined;
   },
 ): OpenContent {
-  const reference = parseImageReference(choices.source ?? archive.image.source);
-  // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
-  let blobs: Promise<BlobStore> | undefined;
-  const openBlobs = () => {
-    const source = sourceOptions(choices.registry, { io, log });
-    blobs ??= openBlobStore(reference, { ...source, requestTimeoutMs: choices.deadlineMs });
-    blobs.catch(() => blobs = undefined);
-    return blobs;
-  };
   const remote = openRemoteCaches(choices, { io, log, observer: cacheObserver });
-  const content = new Content({
-    archive,
-    blob: async (layer) => {
-      const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
-      return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
-    },
+  const { content, close } = wireContent(archive, {
+    source: choices.source,
+    reach: sourceOptions(choices.registry, { io, log }),
     cache: openCache(choices, { io, log, observer: cacheObserver }),
     useCheckpoints: !choices.noCheckpoints,
     inflate: choices.inflate,
@@ -67,8 +55,7 @@ export function openContent(
   return {
     content,
     close: async () => {
-      content.close();
-      blobs?.then((store) => store.close(), () => {});
+      close();
       await remote?.close();
     },
   };

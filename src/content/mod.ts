@@ -13,7 +13,7 @@ export {
   type Tier,
   TIERS,
 } from "./observer.ts";
-export { planAll, planFiles, planProfile } from "./prefetch_plan.ts";
+export { filesBelow, planAll, planFiles, planProfile } from "./prefetch_plan.ts";
 export {
   bindProfile,
   type BoundProfile,

@@ -8,7 +8,7 @@
  * later may come in any order, but in few requests.
  */
 import { KIB, MIB } from "../base/mod.ts";
-import type { Archive, LayerTables, ProfileRange } from "../archive/mod.ts";
+import { type Archive, type LayerTables, type ProfileRange, S_IFDIR, S_IFREG, type Tree } from "../archive/mod.ts";
 import type { SpanRange } from "./content_options.ts";
 import { planRead } from "./read_plan.ts";
 import { SpanMarks } from "./span_marks.ts";
@@ -63,6 +63,15 @@ export function planFiles({ layers, tree }: Pick<Archive, "layers" | "tree">, in
     }
     return ranges;
   });
+}
+
+/** The files among `inodes`, and those in the directories among them, at whatever depth. */
+export function* filesBelow(tree: Tree, inodes: readonly number[]): Generator<number> {
+  const left = [...inodes];
+  for (let inode = left.pop(); inode !== undefined; inode = left.pop()) {
+    if (tree.type(inode) === S_IFREG) yield inode;
+    else if (tree.type(inode) === S_IFDIR) { for (const { inode: child } of tree.children(inode)) left.push(child); }
+  }
 }
 
 /** Every span of the archive, layer by layer. */

@@ -1,5 +1,6 @@
 /** An image's layers, read once, become an archive. */
 export { ImageArchives, type KnownImage } from "./image_archives.ts";
+export { DEFAULT_FILE_CHECKPOINT_BYTES, DEFAULT_SPACING_BYTES, defaultStrategy } from "./default_scan_options.ts";
 export { DEFAULT_MAX_ENTRIES } from "./entry_bound.ts";
 export { EntryList } from "./entry_list.ts";
 export { IndexCache, type LayerIndexes, layerIndexKey, optionsHash, scanOf } from "./index_cache.ts";

@@ -3,8 +3,8 @@ import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
 import { ClipError, formatBytes, formatDuration, utf8ToByteString } from "../../base/mod.ts";
-import { type Archive, S_IFDIR, S_IFREG, type Tree } from "../../archive/mod.ts";
-import { type Content, planAll, planFiles, planProfile, type SpanRange } from "../../content/mod.ts";
+import type { Archive } from "../../archive/mod.ts";
+import { type Content, filesBelow, planAll, planFiles, planProfile, type SpanRange } from "../../content/mod.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -71,15 +71,6 @@ function planWarming(archive: Archive, paths: readonly string[], profile: boolea
   if (paths.length === 0) return profile ? first : planAll(archive.layers);
   const inodes = paths.map((path) => archive.tree.find(utf8ToByteString(path)) ?? noSuchPath(archive, path));
   return [...first, ...planFiles(archive, filesBelow(archive.tree, inodes))];
-}
-
-/** The files among `inodes`, and those in the directories among them, at whatever depth. */
-function* filesBelow(tree: Tree, inodes: readonly number[]): Generator<number> {
-  const left = [...inodes];
-  for (let inode = left.pop(); inode !== undefined; inode = left.pop()) {
-    if (tree.type(inode) === S_IFREG) yield inode;
-    else if (tree.type(inode) === S_IFDIR) { for (const { inode: child } of tree.children(inode)) left.push(child); }
-  }
 }
 
 /** What is in the cache now. @throws {ClipError} where that is not all that was asked for. */

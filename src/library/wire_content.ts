@@ -1,0 +1,47 @@
+import type { Archive } from "../archive/mod.ts";
+import { Content, type ContentOptions } from "../content/mod.ts";
+import { type BlobStore, openBlobStore, parseImageReference, type SourceOptions } from "../oci/mod.ts";
+
+/** What an archive is wired to: where its layers are, and all that its content may be told besides. */
+export interface WireOptions extends Omit<ContentOptions, "archive" | "blob"> {
+  /** Where layers are fetched, as an image reference; default where the image was indexed. */
+  readonly source?: string | undefined;
+  /** How that is reached. Its requests wait as long as `deadlineMs`. */
+  readonly reach: SourceOptions;
+}
+
+/** An archive's contents, ready to be read, and what is to be closed afterwards. */
+export interface WiredContent {
+  /** The files' contents. */
+  readonly content: Content;
+  /** Reads fail from now on. Caches that can be closed stay the caller's. */
+  close(): void;
+}
+
+/** Wires an archive to the image's blobs and the caches. Nothing is fetched before the first read. @throws {ClipError} */
+export function wireContent(archive: Archive, { source, reach, ...options }: WireOptions): WiredContent {
+  const reference = parseImageReference(source ?? archive.image.source);
+  const { deadlineMs } = options;
+  // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
+  let blobs: Promise<BlobStore> | undefined;
+  const openBlobs = () => {
+    blobs ??= openBlobStore(reference, deadlineMs === undefined ? reach : { ...reach, requestTimeoutMs: deadlineMs });
+    blobs.catch(() => blobs = undefined);
+    return blobs;
+  };
+  const content = new Content({
+    ...options,
+    archive,
+    blob: async (layer) => {
+      const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
+      return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
+    },
+  });
+  return {
+    content,
+    close: () => {
+      content.close();
+      blobs?.then((store) => store.close(), () => {});
+    },
+  };
+}
