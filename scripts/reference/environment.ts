@@ -20,6 +20,10 @@ export const ENVIRONMENT: readonly (readonly [name: string, text: string])[] = [
   ["AWS_DEFAULT_REGION", "See AWS_REGION."],
   ["AWS_ENDPOINT_URL_S3", "An S3-compatible server for s3:// URLs that name none; else AWS_ENDPOINT_URL."],
   ["AWS_ENDPOINT_URL", "See AWS_ENDPOINT_URL_S3."],
+  ["NOTIFY_SOCKET", "Where a service manager is told that a mount answers, and given its connection to keep."],
+  ["LISTEN_FDS", "With LISTEN_PID and LISTEN_FDNAMES: the connection that it has kept."],
+  ["LISTEN_PID", "See LISTEN_FDS."],
+  ["LISTEN_FDNAMES", "See LISTEN_FDS."],
 ];
 
 /** What an exit status says. */

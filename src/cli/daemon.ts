@@ -6,6 +6,7 @@ import { makePrivateFolder } from "../mount/mod.ts";
 import { formatImageReference, parseImageReference, withAbsolutePath } from "../oci/mod.ts";
 import type { MountChoices } from "./commands/mount.ts";
 import type { CommandContext, Io } from "./io.ts";
+import { isKernelSince, RESEND_SINCE } from "./kernel_release.ts";
 import { mountFolders } from "./live_mounts.ts";
 import { startSupervisor } from "./supervisor.ts";
 import { cacheFolder, NO_CACHE_DIR } from "./open_cache.ts";
@@ -15,7 +16,7 @@ import { asVariable, REMOTE_CACHE_VARIABLE, remoteCacheUrls } from "./open_remot
 
 /** What is to be served: of the choices of `clip mount`, those that a server of a daemon is told. */
 export type DaemonChoices = Pick<MountChoices, "file" | "directory" | "reports" | "content" | "registry"> & {
-  readonly mounting: Pick<MountChoices["mounting"], "allowOther" | "prefetch" | "record" | "recordForMs">;
+  readonly mounting: Pick<MountChoices["mounting"], "allowOther" | "standby" | "prefetch" | "record" | "recordForMs">;
 };
 
 /**
@@ -27,7 +28,11 @@ export async function startDaemon(
   { path, source }: FoundArchive,
   { io, log, logging }: CommandContext,
 ): Promise<void> {
-  const { content, mounting: { allowOther, prefetch, record, recordForMs }, reports: { metrics, trace } } = options;
+  const { content, mounting: { allowOther, standby, prefetch, record, recordForMs }, reports: { metrics, trace } } =
+    options;
+  if (standby && !isKernelSince(Deno.osRelease(), RESEND_SINCE)) {
+    throw new ClipError("unsupported", `--standby needs Linux 6.9, and this is ${Deno.osRelease()}`);
+  }
   const directory = resolve(options.directory);
   const cacheDir = content.cacheDir === NO_CACHE_DIR ? NO_CACHE_DIR : resolve(cacheFolder(content.cacheDir, io));
   const ownLog = await defaultLogFile(resolve(cacheFolder(content.cacheDir, io)), directory);
@@ -60,7 +65,8 @@ export async function startDaemon(
     mount = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
     // Not before: until now it may have been the log of a mount that is there.
     if (logFile === ownLog) await Deno.truncate(ownLog).catch(() => {});
-    const pid = await startSupervisor(mount, { folder, logFile, command: [...selfCommand(), ...args], env });
+    const supervised = { folder, logFile, command: [...selfCommand(), ...args], env, standby };
+    const pid = await startSupervisor(mount, supervised);
     io.out(`mounted ${options.file} on ${mount.mountpoint} (process ${pid}, log ${logFile})\n`);
   } catch (error) {
     mount?.close();

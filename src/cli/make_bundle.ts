@@ -178,7 +178,13 @@ async function mountLower(
 ): Promise<void> {
   const { file, content, registry } = choices;
   const { io } = context;
-  const mounting = { allowOther: false, prefetch: "profile", record: undefined, recordForMs: undefined } as const;
+  const mounting = {
+    allowOther: false,
+    standby: false,
+    prefetch: "profile",
+    record: undefined,
+    recordForMs: undefined,
+  } as const;
   const reports = { metrics: undefined, trace: undefined };
   const directory = folder.part("lower");
   const quiet = { ...context, io: { ...io, env: (name: string) => io.env(name), out: () => {} } };

@@ -82,7 +82,7 @@ export class MountReports {
     });
     const reports = new MountReports(mount, trace, context);
     try {
-      if (choices.metrics !== undefined) await reports.#serve(choices.metrics);
+      if (choices.metrics !== undefined) await reports.listen(choices.metrics);
     } catch (error) {
       await reports.close();
       throw error;
@@ -90,7 +90,8 @@ export class MountReports {
     return reports;
   }
 
-  async #serve(address: ListenAddress): Promise<void> {
+  /** Serves metrics there. @throws {ClipError} when it cannot. */
+  async listen(address: ListenAddress): Promise<void> {
     const server = await serveMetrics(address, this.#pages);
     this.#servers.push(server);
     this.#context.log.info("serving metrics", { address: formatListenAddress(server.address) });

@@ -1,25 +1,65 @@
 import { ClipError, messageOf, sleep } from "../base/mod.ts";
-import { type FuseMount, libc } from "../fuse/mod.ts";
+import { errnoName, type FuseMount, libc, OpenFlag } from "../fuse/mod.ts";
 
 /**
  * The supervisor of a mount: a shell, two megabytes, that holds the connection to the kernel while servers come and go.
  * A server that dies, or is to be replaced, leaves readers waiting, not failing: the next one has the kernel send again
  * what was not answered, and inode numbers are the archive's, so that nobody notices.
  *
+ * - Whose turn it is to serve is who has the lock of the file `turn`. Any other server stands by: all is prepared, and it
+ *   goes on within milliseconds once the kernel has let go of the lock of one that has ended.
  * - A server that ends with status 0 has been unmounted: so the supervisor ends. Any other end starts the next.
  * - A connection that is held without anybody to serve it would hang whoever enters the mount. So the supervisor gives
  *   up, and the mount is detached, when servers do not get as far as serving, three in a row, or die young again and
  *   again (kill -9 is forgiven more often than a crash). A watchdog detaches it too when the supervisor is gone.
- * - SIGHUP: the next server, of the program that the file `program` names, takes over. SIGTERM: the server unmounts.
+ * - SIGHUP: a server of the program that the file `program` names is started to stand by, and the one that serves is
+ *   killed once it does. One that does not get so far changes nothing. One that gets so far and fails at once is followed
+ *   by the program before it.
+ * - SIGTERM: the server unmounts. SIGUSR1: a server has got further, see its file.
  *
- * Arguments: folder for its files, mountpoint, log file, then those of the program.
+ * Arguments: folder for its files, mountpoint, log file, `standby` where one is always to stand by, or nothing; then
+ * those of the program.
  */
 const SCRIPT = String.raw`
-state=$1 mountpoint=$2 log=$3
-shift 3
+state=$1 mountpoint=$2 log=$3 mode=$4
+shift 4
 exec </dev/null >>"$log" 2>&1
+say() { echo "clip: supervisor: $*"; }
 detach() { umount -l "$mountpoint" 2>/dev/null || fusermount3 -u -z "$mountpoint" 2>/dev/null ||
   fusermount -u -z "$mountpoint" 2>/dev/null; }
+# Whether process $2 has written its number to file $1.
+is() { read -r number 2>/dev/null <"$state/$1" && [ "$number" = "$2" ]; }
+choose() { echo "$1" >"$state/program.new" && mv "$state/program.new" "$state/program"; }
+drop() { [ -z "$standby" ] || kill -KILL "$standby" 2>/dev/null; standby=; }
+stand_by() {
+  read -r next <"$state/program" || return
+  "$next" "$@" --resend 9>&- &
+  standby=$!
+}
+# Something has happened while a server is there: what is to be done?
+look() {
+  kill -0 "$server" 2>/dev/null || return
+  if [ -n "$hup" ]; then
+    hup= before=$program
+    drop
+    stand_by "$@"
+    upgrade=$standby
+  elif [ -n "$standby" ] && ! kill -0 "$standby" 2>/dev/null; then
+    is standby "$standby" || failures=$((failures + 1))
+    if [ -n "$upgrade" ]; then
+      say "$next does not get as far as serving: process $server goes on with $program"
+      choose "$program"
+      : >"$state/refused"
+    fi
+    standby= upgrade=
+  elif [ -n "$upgrade" ] && is standby "$upgrade"; then
+    upgrade=
+    kill -KILL "$server"
+  fi
+  if [ -z "$standby" ] && [ "$mode" = standby ] && [ "$failures" -lt 3 ] && is server "$server"; then
+    stand_by "$@"
+  fi
+}
 mkfifo -m 600 "$state/alive" || { detach; exit 1; }
 (
   trap '' HUP INT TERM
@@ -29,55 +69,87 @@ mkfifo -m 600 "$state/alive" || { detach; exit 1; }
 ) &
 watchdog=$!
 exec 9>"$state/alive"
-server= ending= resend= unready=0 young=0
-trap '[ -z "$server" ] || kill -KILL "$server"' HUP
-trap 'ending=1; [ -z "$server" ] || kill -TERM "$server"' INT TERM
-while :; do
-  read -r program <"$state/program" || break
-  : >"$state/starting"
+server= standby= upgrade= before= ending= hup= told= resend= failures=0 unready=0 young=0
+trap 'told=1' CHLD USR1
+trap 'told=1 hup=1' HUP
+trap 'told=1 ending=1; [ -z "$server" ] || kill -TERM "$server"' INT TERM
+while [ -z "$ending" ]; do
   read -r started rest </proc/uptime
-  "$program" "$@" $resend 9>&- &
-  server=$!
+  if [ -n "$standby" ]; then
+    # By now it has the turn, or has ended as well.
+    server=$standby program=$next standby= upgrade=
+  else
+    read -r program <"$state/program" || break
+    "$program" "$@" $resend 9>&- &
+    server=$!
+  fi
+  status=
   while :; do
     wait "$server"
-    status=$?
-    kill -0 "$server" 2>/dev/null || break
+    now=$?
+    # It was waited for already, when a signal came.
+    [ "$now" -eq 127 ] && [ -n "$status" ] && break
+    status=$now
+    [ -n "$told" ] || break
+    while [ -n "$told" ]; do
+      told=
+      look "$@"
+    done
   done
-  server=
   if [ "$status" -eq 0 ]; then
+    drop
     kill -KILL "$watchdog"
     rm -rf "$state"
     exit 0
   fi
+  ended=$server server= failures=0
   # Told to end, it did not get as far as unmounting.
   [ -z "$ending" ] || break
-  read -r ended rest </proc/uptime
+  read -r now rest </proc/uptime
+  if is server "$ended"; then unready=0; else unready=$((unready + 1)); fi
   # The very first: whoever asked for the mount waits to be told why.
-  [ -n "$resend" ] || [ ! -e "$state/starting" ] || break
-  if [ -e "$state/starting" ]; then unready=$((unready + 1)); else unready=0; fi
-  if [ $((${"$"}{ended%%.*} - ${"$"}{started%%.*})) -le 1 ]; then young=$((young + 1)); else young=0; fi
+  [ -n "$resend" ] || [ "$unready" -eq 0 ] || break
+  if [ $((${"$"}{now%%.*} - ${"$"}{started%%.*})) -le 1 ]; then young=$((young + 1)); else young=0; fi
   if [ "$status" -eq 137 ]; then most=100; else most=5; fi
-  if [ "$unready" -ge 3 ] || [ "$young" -ge "$most" ]; then
-    echo "clip: supervisor: the server of $mountpoint keeps ending (status $status): the mount is given up"
+  said="the server of $mountpoint ended (status $status)"
+  if [ -n "$before" ] && [ "$program" != "$before" ] && [ $((unready + young)) -gt 0 ]; then
+    say "$said soon after it took over: back to $before"
+    choose "$before"
+    : >"$state/refused"
+    drop
+    unready=0 young=0
+  elif [ "$unready" -ge 3 ] || [ "$young" -ge "$most" ]; then
+    say "the server of $mountpoint keeps ending (status $status): the mount is given up"
     break
+  else
+    say "$said: the next takes over"
   fi
-  echo "clip: supervisor: the server of $mountpoint ended (status $status): the next takes over"
+  [ "$program" = "$before" ] || before=
   resend=--resend
 done
+drop
 `;
 
 /** A mount that is not there by then will not be. */
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
+const SIGNAL_AGAIN_MS = 300;
+
+/** What the supervisor is called in the table of processes. */
+const SUPERVISOR_NAME = "clip-supervisor";
 
 /** Names of files in the supervisor's folder. */
 export const SupervisorFile = {
   /** Path of the program that serves. */
   program: "program",
-  /** There until the server serves. */
-  starting: "starting",
   /** Number of the process that serves, once it does. */
   server: "server",
+  /** Number of the process that stands by, once it does. */
+  standby: "standby",
+  /** There when a program that was to take over could not. */
+  refused: "refused",
+  /** Its lock is whose turn it is to serve. */
+  turn: "turn",
 } as const;
 
 /** What to supervise. */
@@ -90,6 +162,8 @@ export interface SupervisorOptions {
   readonly command: readonly string[];
   /** Set for the servers, besides what is set for this process. */
   readonly env: Readonly<Record<string, string>>;
+  /** Whether a second server is always to stand by. */
+  readonly standby: boolean;
 }
 
 /**
@@ -99,16 +173,18 @@ export interface SupervisorOptions {
  */
 export async function startSupervisor(
   mount: FuseMount,
-  { folder, logFile, command, env }: SupervisorOptions,
+  { folder, logFile, command, env, standby }: SupervisorOptions,
 ): Promise<number> {
   const [program, ...args] = command;
   await Deno.writeTextFile(`${folder}/${SupervisorFile.program}`, `${program}\n`);
+  await Deno.writeTextFile(`${folder}/${SupervisorFile.turn}`, "");
   const before = await sizeOf(logFile);
   libc().setCloseOnExec(mount.fd, false);
-  const supervised = [folder, mount.mountpoint, logFile, ...args, "--fuse-fd", `${mount.fd}`, "--supervised", folder];
+  const own = [folder, mount.mountpoint, logFile, standby ? "standby" : ""];
+  const supervised = [...own, ...args, "--fuse-fd", `${mount.fd}`, "--supervised", folder];
   const streams = { stdin: "null", stdout: "null", stderr: "null" } as const;
   // Its folder is the root, so that it keeps no other file system busy.
-  const options = { args: ["sh", "-c", SCRIPT, "clip-supervisor", ...supervised], env, cwd: "/", ...streams };
+  const options = { args: ["sh", "-c", SCRIPT, SUPERVISOR_NAME, ...supervised], env, cwd: "/", ...streams };
   const child = spawnSetsid(options);
   child.unref();
   mount.close();
@@ -136,11 +212,39 @@ function spawnSetsid(options: Deno.CommandOptions): Deno.ChildProcess {
   }
 }
 
-/** Says that this process serves, in the folder of its supervisor. */
-export async function tellSupervisor(folder: string): Promise<void> {
-  await Deno.writeTextFile(`${folder}/.${SupervisorFile.server}`, `${Deno.pid}\n`);
-  await Deno.rename(`${folder}/.${SupervisorFile.server}`, `${folder}/${SupervisorFile.server}`);
-  await Deno.remove(`${folder}/${SupervisorFile.starting}`);
+/** Says how far this process has got, in the folder of its supervisor, which is its parent. */
+export async function tellSupervisor(folder: string, state: "server" | "standby"): Promise<void> {
+  await Deno.writeTextFile(`${folder}/.${state}`, `${Deno.pid}\n`);
+  await Deno.rename(`${folder}/.${state}`, `${folder}/${SupervisorFile[state]}`);
+  // Where it has just ended there is nobody to tell.
+  signalParent(folder).catch(() => {});
+}
+
+/** A signal that comes just when the shell is about to wait is noticed with the next, so there are two. */
+async function signalParent(folder: string): Promise<void> {
+  const pid = Deno.ppid;
+  for (let round = 0; round < 2; round++) {
+    if (await findSupervisor(pid, folder) === undefined) return;
+    Deno.kill(pid, "SIGUSR1");
+    await sleep(SIGNAL_AGAIN_MS);
+  }
+}
+
+/**
+ * The log file of the supervisor of `folder`, where that is process `pid`; else undefined: numbers of processes are used
+ * again.
+ */
+export async function findSupervisor(pid: number, folder: string): Promise<{ logFile: string } | undefined> {
+  const args = (await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")).split("\0");
+  const at = args.indexOf(SUPERVISOR_NAME) + 1;
+  return at > 0 && args[at] === folder ? { logFile: args[at + 2]! } : undefined;
+}
+
+/** Opens the file whose lock is whose turn it is to serve; open until the process ends. @throws {ClipError} */
+export function openTurn(folder: string): number {
+  const fd = libc().open(`${folder}/${SupervisorFile.turn}`, OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC);
+  if (fd < 0) throw new ClipError("io", `cannot open the lock of the mount in ${folder}: ${errnoName(-fd)}`);
+  return fd;
 }
 
 async function readNumber(path: string): Promise<number | undefined> {
@@ -148,12 +252,13 @@ async function readNumber(path: string): Promise<number | undefined> {
   return /^\d+\n$/.test(text) ? Number(text) : undefined;
 }
 
-async function sizeOf(path: string): Promise<number> {
+/** Bytes in a file; 0 where it cannot be told. */
+export async function sizeOf(path: string): Promise<number> {
   return (await Deno.stat(path).catch(() => undefined))?.size ?? 0;
 }
 
 /** The first error in the log from `offset` on. */
-async function whatWasSaid(logFile: string, offset: number): Promise<string> {
+export async function whatWasSaid(logFile: string, offset: number): Promise<string> {
   try {
     const bytes = await Deno.readFile(logFile);
     const lines = new TextDecoder().decode(bytes.subarray(offset)).split("\n");

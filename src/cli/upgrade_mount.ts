@@ -2,50 +2,53 @@ import { ClipError, messageOf, sleep, writeFileAtomically } from "../base/mod.ts
 import { type FoundRecord, liveMounts, type MountSupervisor } from "../mount/mod.ts";
 import type { Io } from "./io.ts";
 import { askForStats, mountFolders } from "./live_mounts.ts";
-import { SupervisorFile } from "./supervisor.ts";
+import { findSupervisor, sizeOf, SupervisorFile, whatWasSaid } from "./supervisor.ts";
+import { VERSION } from "./version.ts";
 
 /** A server that does not serve by then will not. */
 const TAKEOVER_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
-/** A signal between two servers meets nobody: it is sent again. */
-const SIGNAL_EVERY_MS = 5000;
 
 /**
- * Has the server of a mount replaced by this very program; readers wait meanwhile, and none fails. The record of the new
- * server, once it answers.
- * @throws {ClipError} when nobody supervises the mount, its supervisor cannot be told, or no new server comes.
+ * Has the server of a mount replaced by this very program; readers wait for a moment at most, and none fails. The record
+ * of the new server, once it answers.
+ * @throws {ClipError} when nobody supervises the mount, or its supervisor cannot be told; with what the new server said,
+ * when it does not get as far as serving, or ends at once: the one before it goes on then, or another of its program.
  */
 export async function upgradeMount({ record }: FoundRecord, io: Pick<Io, "env">): Promise<FoundRecord> {
   const { mountpoint, supervisor, device } = record;
   if (supervisor === undefined) throw new ClipError("io", `${mountpoint}: nobody supervises it; mount it again`);
   const program = Deno.execPath();
-  await checkSupervisor(mountpoint, supervisor);
-  await tellProgram(mountpoint, supervisor, program);
-  const old = new Set([record.pid]);
-  let signalledAt = -Infinity;
+  const { logFile } = await checkSupervisor(mountpoint, supervisor);
+  const logged = await sizeOf(logFile);
+  const before = await tellProgram(mountpoint, supervisor, program);
+  signal(mountpoint, supervisor);
+  let next: FoundRecord | undefined;
   for (const deadline = Date.now() + TAKEOVER_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
-    if (Date.now() > signalledAt + SIGNAL_EVERY_MS) {
-      signal(mountpoint, supervisor);
-      signalledAt = Date.now();
+    if (await isThere(`${supervisor.folder}/${SupervisorFile.refused}`)) {
+      const said = await whatWasSaid(logFile, logged);
+      throw new ClipError("io", `${mountpoint}: clip ${VERSION} could not take over, the one before goes on: ${said}`);
     }
-    const next = (await liveMounts(mountFolders(io))).find(({ record }) => record.device === device);
-    if (next === undefined || old.has(next.record.pid)) continue;
-    if (!await runs(next.record.pid, program)) {
-      // It was being started while it was told of another.
-      old.add(next.record.pid);
-      signalledAt = -Infinity;
-      continue;
-    }
+    next = (await liveMounts(mountFolders(io))).find(({ record }) => record.device === device);
+    if (next === undefined || next.record.pid === record.pid || !await runs(next.record.pid, program)) continue;
     await askForStats(next);
     return next;
+  }
+  // A program that hangs is not to take over after all.
+  if (next?.record.pid === record.pid) {
+    await tellProgram(mountpoint, supervisor, before);
+    signal(mountpoint, supervisor);
   }
   throw new ClipError("io", `${mountpoint}: no new server within ${TAKEOVER_TIMEOUT_MS / 1000} s`);
 }
 
 /** Numbers of processes are used again: whoever has this one now must be the supervisor. */
-async function checkSupervisor(mountpoint: string, { pid, folder, isStandalone }: MountSupervisor): Promise<void> {
-  const args = (await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")).split("\0");
-  if (!args.includes("clip-supervisor") || !args.includes(folder)) {
+async function checkSupervisor(
+  mountpoint: string,
+  { pid, folder, isStandalone }: MountSupervisor,
+): Promise<{ logFile: string }> {
+  const found = await findSupervisor(pid, folder);
+  if (found === undefined) {
     throw new ClipError("io", `${mountpoint}: its supervisor, process ${pid}, is not to be found here`);
   }
   if (isStandalone !== Deno.build.standalone) {
@@ -53,11 +56,20 @@ async function checkSupervisor(mountpoint: string, { pid, folder, isStandalone }
     const is = `${kind(isStandalone)} serves it, and this is ${kind(Deno.build.standalone)}`;
     throw new ClipError("io", `${mountpoint}: ${is}; mount it again`);
   }
+  return found;
 }
 
-async function tellProgram(mountpoint: string, { folder }: MountSupervisor, program: string): Promise<void> {
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
+
+/** Names the program of the servers to come; which it was before. */
+async function tellProgram(mountpoint: string, { folder }: MountSupervisor, program: string): Promise<string> {
   try {
+    const before = await Deno.readTextFile(`${folder}/${SupervisorFile.program}`);
+    await Deno.remove(`${folder}/${SupervisorFile.refused}`).catch(() => {});
     await writeFileAtomically(`${folder}/${SupervisorFile.program}`, [new TextEncoder().encode(`${program}\n`)]);
+    return before.trimEnd();
   } catch (error) {
     throw new ClipError("io", `${mountpoint}: cannot tell its supervisor: ${messageOf(error)}`, { cause: error });
   }

@@ -32,6 +32,7 @@ export const Errno = {
   ELOOP: 40,
   ENODATA: 61,
   EPROTO: 71,
+  EMSGSIZE: 90,
   EOVERFLOW: 75,
   ENOTCONN: 107,
   ETIMEDOUT: 110,

@@ -1,6 +1,7 @@
 import { ClipError, messageOf } from "../base/mod.ts";
-import { Errno, errnoName } from "./errno.ts";
+import { errnoName } from "./errno.ts";
 import { libc } from "./libc.ts";
+import { receiveDescriptor } from "./socket_message.ts";
 
 const PROGRAMS = ["fusermount3", "fusermount"];
 
@@ -63,36 +64,4 @@ async function runFusermount(args: string[], env: Record<string, string>): Promi
     }
   }
   throw new ClipError("unsupported", "fusermount3 is not installed; without it only root can mount (package fuse3)");
-}
-
-const MSG_DONTWAIT = 0x40;
-const MSG_CMSG_CLOEXEC = 0x40000000;
-const SOL_SOCKET = 1;
-const SCM_RIGHTS = 1;
-const CMSG_HEADER_BYTES = 16;
-
-/** Where the parts of a received message lie in one block of memory, which so is alive while the kernel writes. */
-const MESSAGE = { vector: 64, payload: 80, control: 128, controlBytes: 64, sizeBytes: 192 } as const;
-
-/**
- * The descriptor that waits in a socket, or −errno. Source: POSIX sys/socket.h; on 64-bit Linux `struct msghdr` is
- * {name, namelen, iov, iovlen, control, controllen, flags} at 0, 8, 16, 24, 32, 40, 48, and `struct cmsghdr` is
- * {u64 length, i32 level, i32 type} before its data.
- */
-function receiveDescriptor(socket: number): number {
-  const block = new Uint8Array(MESSAGE.sizeBytes);
-  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(block));
-  const view = new DataView(block.buffer);
-  view.setBigUint64(16, address + BigInt(MESSAGE.vector), true);
-  view.setBigUint64(24, 1n, true);
-  view.setBigUint64(32, address + BigInt(MESSAGE.control), true);
-  view.setBigUint64(40, BigInt(MESSAGE.controlBytes), true);
-  view.setBigUint64(MESSAGE.vector, address + BigInt(MESSAGE.payload), true);
-  view.setBigUint64(MESSAGE.vector + 8, 8n, true);
-  const received = libc().recvmsg(socket, block, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (received < 0) return received;
-  if (view.getUint32(40, true) < CMSG_HEADER_BYTES + 4) return -Errno.EPROTO;
-  if (view.getInt32(MESSAGE.control + 8, true) !== SOL_SOCKET) return -Errno.EPROTO;
-  if (view.getInt32(MESSAGE.control + 12, true) !== SCM_RIGHTS) return -Errno.EPROTO;
-  return view.getInt32(MESSAGE.control + CMSG_HEADER_BYTES, true);
 }

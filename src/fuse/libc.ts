@@ -18,6 +18,8 @@ const SYMBOLS = {
   mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
   umount2: { parameters: ["buffer", "i32"], result: "i32" },
   socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   // Of glibc alone.
   malloc_trim: { parameters: ["usize"], result: "i32", optional: true },
@@ -169,6 +171,16 @@ export class Libc {
   /** socketpair(2) of connected stream sockets; both survive exec. */
   socketpair(ends: Int32Array<ArrayBuffer>): number {
     return this.#checked(this.#symbols.socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+  }
+
+  /** socket(2) of the family's default protocol. */
+  socket(family: number, type: number): number {
+    return this.#checked(this.#symbols.socket(family, type, 0));
+  }
+
+  /** sendmsg(2) with a `struct msghdr` that the caller has laid out. */
+  sendmsg(fd: number, message: Uint8Array<ArrayBuffer>, flags: number): number {
+    return this.#checked(this.#symbols.sendmsg(fd, message, flags));
   }
 
   /** recvmsg(2) with a `struct msghdr` that the caller has laid out. */

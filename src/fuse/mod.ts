@@ -19,4 +19,5 @@ export {
 } from "./mounts.ts";
 export { FuseServer, type FuseServerOptions } from "./server.ts";
 export { requestResend, serve, type ServeHooks } from "./session.ts";
+export { sendDatagram } from "./socket_message.ts";
 export { unmountFuse, type UnmountOptions } from "./unmount.ts";

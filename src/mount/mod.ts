@@ -1,6 +1,6 @@
 /** An archive as a mounted file system. */
 export { ArchiveFileSystem, type LocalLayers } from "./archive_file_system.ts";
-export { type ArchiveMount, mountArchive, type MountArchiveOptions } from "./mount_archive.ts";
+export { type AdoptedMount, type ArchiveMount, mountArchive, type MountArchiveOptions } from "./mount_archive.ts";
 export { limitMemory, releaseMemory } from "./server_memory.ts";
 export type { MountMetricName } from "./mount_metric_definitions.ts";
 export { MountMetrics } from "./mount_metrics.ts";

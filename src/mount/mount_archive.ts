@@ -21,10 +21,24 @@ const READAHEAD_BYTES = 1024 * 1024;
 /** Buffers of replies that are kept for the next ones. */
 const MAX_IDLE_BUFFERS = 4;
 
+/** A mount that was served before, or is to be, by a process that a supervisor starts. */
+export interface AdoptedMount {
+  /** Its connection, which the supervisor holds as well. */
+  readonly fd: number;
+  /** Whether to have the kernel send again what the server before this one did not answer. */
+  readonly resend: boolean;
+  /** An open file: who has its lock serves, and others stand by. undefined: nobody else serves. */
+  readonly turnFd?: number | undefined;
+  /** Called where another has the turn, once all is prepared for this one's. */
+  readonly onStanding?: () => void;
+  /** Aborted: the turn is not waited for any longer. */
+  readonly signal?: AbortSignal;
+}
+
 /** How to mount. */
 export interface MountArchiveOptions {
-  /** Serve the mount on this descriptor, which a supervisor holds as well, instead of making one. */
-  readonly adopt?: { readonly fd: number; readonly resend: boolean } | undefined;
+  /** Serve a mount that is there, instead of making one. */
+  readonly adopt?: AdoptedMount | undefined;
   /** Whether users other than the one who mounts may enter; default for root only. */
   readonly allowOther?: boolean;
   /** Takes what this thread has to tell. */
@@ -71,6 +85,11 @@ export async function mountArchive(
   const ended = Promise.withResolvers<void>();
   const replies = new MissReplies(content, mount.fd, options);
   const worker = new Worker(new URL("./serve_worker.ts", import.meta.url), { type: "module" });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expectRequest = () => {
+    const late = () => ready.reject(new ClipError("io", "the kernel did not ask anything"));
+    timer = setTimeout(late, READY_TIMEOUT_MS);
+  };
   const fail = (message: string) => {
     const error = new ClipError("internal", `the mount at ${mount.mountpoint} failed: ${message}`);
     ready.reject(error);
@@ -82,6 +101,8 @@ export async function mountArchive(
   };
   worker.onmessage = ({ data }: MessageEvent<FromServeWorker>) => {
     if (data.type === "ready") ready.resolve();
+    else if (data.type === "standing") options.adopt?.onStanding?.();
+    else if (data.type === "turn") expectRequest();
     else if (data.type === "deferred") replies.answer(data.read);
     else if (data.type === "touched") content.touched(data.inode, data.layer, data.span);
     else if (data.type === "interrupt") replies.interrupt(data.uniqueLow, data.uniqueHigh);
@@ -97,10 +118,10 @@ export async function mountArchive(
     worker.terminate();
     mount.close();
   });
-  const timer = setTimeout(
-    () => ready.reject(new ClipError("io", "the kernel did not ask anything")),
-    READY_TIMEOUT_MS,
-  );
+  if (options.adopt?.turnFd === undefined) expectRequest();
+  const { signal } = options.adopt ?? {};
+  const onAbort = () => timer === undefined ? ready.reject(signal?.reason) : undefined;
+  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     await ready.promise;
     await Deno.lstat(mount.mountpoint);
@@ -110,6 +131,7 @@ export async function mountArchive(
     throw error;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   }
   return {
     mountpoint: mount.mountpoint,
@@ -124,6 +146,7 @@ function serveStart(content: Content, fd: number, options: MountArchiveOptions):
   return {
     fd,
     resend: options.adopt?.resend ?? false,
+    turnFd: options.adopt?.turnFd,
     treeBytes: archive.treeBytes,
     firstSpan,
     spanOffsets,

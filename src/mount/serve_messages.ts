@@ -8,6 +8,8 @@ export interface ServeStart {
   readonly fd: number;
   /** Whether to have the kernel send again what a server before this one did not answer. */
   readonly resend: boolean;
+  /** An open file whose lock is whose turn it is to serve: waited for first, and kept until the process ends. */
+  readonly turnFd: number | undefined;
   /** Over SharedArrayBuffers: not copied. */
   readonly treeBytes: TreeBytes;
   readonly firstSpan: Uint32Array;
@@ -24,6 +26,10 @@ export interface ServeStart {
 
 /** From the Worker. */
 export type FromServeWorker =
+  /** All is prepared; it is another's turn still. */
+  | { readonly type: "standing" }
+  /** It is this server's turn. */
+  | { readonly type: "turn" }
   /** The kernel has said its first word: the mount is alive. */
   | { readonly type: "ready" }
   /** A read whose data is not at hand: the main thread is to answer it. */

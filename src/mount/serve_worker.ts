@@ -1,7 +1,7 @@
 /** Worker: blocks in read(2) on /dev/fuse and answers what can be answered without waiting. */
 import { createLogger, LocalReaders, type Logger, messageOf } from "../base/mod.ts";
 import { Tree } from "../archive/mod.ts";
-import { Errno, errnoName, FuseServer, libc, OpenFlag, requestResend, serve } from "../fuse/mod.ts";
+import { Errno, errnoName, FuseServer, libc, LockOperation, OpenFlag, requestResend, serve } from "../fuse/mod.ts";
 import { ReadRing } from "../metrics/mod.ts";
 import { ArchiveFileSystem } from "./archive_file_system.ts";
 import { ServingMetrics } from "./serving_metrics.ts";
@@ -48,11 +48,24 @@ function serveArchive(start: ServeStart): void {
     onDeferred: (read) => port.postMessage({ type: "deferred", read }),
     onInterrupt: (uniqueLow, uniqueHigh) => port.postMessage({ type: "interrupt", uniqueLow, uniqueHigh }),
   });
+  if (start.turnFd !== undefined) takeTurn(start.turnFd);
   if (start.resend) {
     if (!requestResend(start.fd)) throw new Error("the kernel cannot send requests again (Linux before 6.9)");
     port.postMessage({ type: "ready" });
   }
   serve(start.fd, server, { log });
+}
+
+/** Waits for the end of the process that serves; the kernel lets go of its lock then, however it ends. */
+function takeTurn(fd: number): void {
+  const { LOCK_EX, LOCK_NB } = LockOperation;
+  let failure = libc().flock(fd, LOCK_EX | LOCK_NB);
+  if (-failure === Errno.EAGAIN) {
+    port.postMessage({ type: "standing" });
+    do failure = libc().flock(fd, LOCK_EX); while (-failure === Errno.EINTR);
+  }
+  if (failure < 0) throw new Error(`cannot wait for the turn to serve: ${errnoName(-failure)}`);
+  port.postMessage({ type: "turn" });
 }
 
 /** The layers' cache files. They are opened at once: later their names, or paths, may lead to other files. */

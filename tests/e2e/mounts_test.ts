@@ -80,7 +80,7 @@ e2eTest("clip upgrade-mounts replaces servers under readers", NEEDS, async (benc
   const lines = text.trimEnd().split("\n").sort();
   assert.match(lines[0]!, new RegExp(`^${directory}: process ${pid} \\(clip [\\d.]+\\) → \\d+ \\(clip [\\d.]+\\)$`));
   assert.ok(lines[1]!.startsWith(`${other.directory}: process ${other.pid} `), text);
-  assert.ok(!isRunning(pid) && !isRunning(other.pid));
+  assert.ok(await until(() => !isRunning(pid) && !isRunning(other.pid), 5000));
   const mounts = await listed(bench);
   assert.deepEqual(mounts.map(({ state, supervised }) => [state, supervised]), [["alive", true], ["alive", true]]);
   assert.match(lines[0]!, new RegExp(`→ ${mounts[0]!.pid} `));

@@ -1,108 +1,169 @@
 /** Mounts outlive their servers. */
 import assert from "node:assert/strict";
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
-import { LARGE_FILE, LARGE_IMAGE_NEEDS, largeFileBytes, largeImage } from "./large_image.ts";
-import { e2eTest, isRunning, until, type Workbench } from "./workbench.ts";
+import { startReaders } from "./comparing_readers.ts";
+import { runProgram } from "./programs.ts";
+import { SUPERVISED_NEEDS, SupervisedMount } from "./supervised_mount.ts";
+import { e2eTest, isRunning, until } from "./workbench.ts";
 
-const NEEDS = ["/dev/fuse", "root", ...LARGE_IMAGE_NEEDS];
 /** How often a server is killed; `CLIP_KILLS=200` for the long run. */
-const KILLS = Number(Deno.env.get("CLIP_KILLS") ?? 8);
+const KILLS = Number(Deno.env.get("CLIP_KILLS") ?? 5);
 const READERS = 16;
-const READ_BYTES = 96 * 1024;
 
-async function mountLarge(bench: Workbench): Promise<{ directory: string; file: string; supervisor: number }> {
-  await bench.mustClip(["index", await largeImage(), "-o", "large.clip"]);
-  const { directory, pid } = await bench.mount(bench.path("large.clip"), "mnt");
-  const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  return { directory, file: `${directory}/${LARGE_FILE.path}`, supervisor: Number(/^PPid:\s+(\d+)/m.exec(status)![1]) };
-}
-
-/** The supervisor's folder. */
-function stateFolder(bench: Workbench): string {
-  const names = [...Deno.readDirSync(bench.runtimeDir)].map(({ name }) => name);
-  return `${bench.runtimeDir}/${names.find((name) => name.startsWith("supervisor-"))}`;
-}
-
-/** The process that serves now. */
-function server(bench: Workbench): number {
-  return Number(Deno.readTextFileSync(`${stateFolder(bench)}/server`));
-}
-
-/** Waits for another process than `pid` to serve. */
-async function nextServer(bench: Workbench, pid: number): Promise<number> {
-  assert.ok(await until(() => server(bench) !== pid && isRunning(server(bench)), 20_000), "no other server came");
-  return server(bench);
-}
-
-/** Compares reads at random places until `stop`; how many there were. @throws at the first that fails or is wrong. */
-async function compare(file: string, flags: number, stop: AbortSignal): Promise<number> {
-  let reads = 0;
-  for (; !stop.aborted; reads++) {
-    const handle = await open(file, constants.O_RDONLY | flags);
-    try {
-      // Few blocks again and again, so that warm reads are among them.
-      const block = Math.floor(Math.random() ** 3 * (LARGE_FILE.sizeBytes / 2 ** 20 - 1));
-      const offset = block * 2 ** 20 + 4096 * Math.floor(Math.random() * 200);
-      const buffer = new Uint8Array(READ_BYTES);
-      let filled = 0;
-      while (filled < buffer.length) {
-        const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, offset + filled);
-        assert.ok(bytesRead > 0);
-        filled += bytesRead;
-      }
-      assert.deepEqual(buffer, largeFileBytes(offset, READ_BYTES), `wrong bytes at ${offset}`);
-    } finally {
-      await handle.close();
+for (const args of [[], ["--standby"]]) {
+  const name = `supervisor: ${KILLS} killed servers under ${READERS} comparing readers ${args}`.trimEnd();
+  e2eTest(name, SUPERVISED_NEEDS, async (bench) => {
+    const mount = await SupervisedMount.make(bench, args);
+    const readers = startReaders(mount.file, READERS);
+    let pid = mount.process();
+    for (let kill = 0; kill < KILLS; kill++) {
+      await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400));
+      Deno.kill(pid, "SIGKILL");
+      pid = await mount.next(pid);
     }
-  }
-  return reads;
+    await readers.stop();
+    await mount.unmount();
+  });
 }
 
-e2eTest(`supervisor: ${KILLS} killed servers under ${READERS} comparing readers`, NEEDS, async (bench) => {
-  const { directory, file } = await mountLarge(bench);
-  const stop = new AbortController();
-  const flags = (reader: number) => reader % 2 === 0 ? 0 : constants.O_DIRECT;
-  const readers = Array.from({ length: READERS }, (_, reader) => compare(file, flags(reader), stop.signal));
-  const all = Promise.all(readers);
-  all.catch(() => {});
-  let pid = server(bench);
-  for (let kill = 0; kill < KILLS; kill++) {
-    await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400));
-    Deno.kill(pid, "SIGKILL");
-    pid = await nextServer(bench, pid);
-  }
-  stop.abort();
-  const counts = await all;
-  assert.ok(counts.every((count) => count > 0), `${counts}`);
-  await bench.mustClip(["unmount", directory]);
-  assert.ok(await until(() => bench.processes().length === 0, 5000), "something of the mount is left");
+e2eTest("supervisor: who stands by takes over, and is itself replaced", SUPERVISED_NEEDS, async (bench) => {
+  const mount = await SupervisedMount.make(bench, ["--standby"]);
+  const first = mount.process();
+  const second = await mount.next(0, "standby");
+  Deno.kill(second, "SIGKILL");
+  const third = await mount.next(second, "standby");
+  assert.equal(mount.process(), first, "the server goes on where only the other one died");
+  Deno.kill(first, "SIGKILL");
+  assert.equal(await mount.next(first), third);
+  await mount.next(third, "standby");
+  const readers = startReaders(mount.file, 2);
+  assert.ok(await until(() => readers.count() > 10, 20_000));
+  await readers.stop();
+  await mount.unmount();
+  const alone = await bench.clip(["mount", "--standby", "large.clip", mount.directory]);
+  assert.deepEqual([alone.code, /--standby goes with --daemon/.test(alone.stderr)], [2, true]);
 });
 
-e2eTest("supervisor: SIGHUP replaces the server, SIGTERM to the server unmounts", NEEDS, async (bench) => {
-  const { directory, file, supervisor } = await mountLarge(bench);
-  const first = server(bench);
-  Deno.kill(supervisor, "SIGHUP");
-  const second = await nextServer(bench, first);
-  assert.ok(!isRunning(first));
-  const stop = AbortSignal.timeout(300);
-  assert.ok(await compare(file, 0, stop) > 0);
+e2eTest("supervisor: SIGHUP replaces the server, SIGTERM to the server unmounts", SUPERVISED_NEEDS, async (bench) => {
+  const mount = await SupervisedMount.make(bench);
+  const first = mount.process();
+  Deno.kill(mount.supervisor, "SIGHUP");
+  const second = await mount.next(first);
+  assert.ok(await until(() => !isRunning(first), 5000));
+  const readers = startReaders(mount.file, 2);
+  assert.ok(await until(() => readers.count() > 10, 20_000));
+  await readers.stop();
   Deno.kill(second, "SIGTERM");
-  assert.ok(await until(() => bench.mounts().length === 0 && bench.processes().length === 0, 5000));
-  assert.equal([...Deno.readDirSync(directory)].length, 0);
+  await mount.assertGone();
+  assert.equal([...Deno.readDirSync(mount.directory)].length, 0);
 });
 
-e2eTest("supervisor: when it is gone, so is the mount, within a second", NEEDS, async (bench) => {
-  const { supervisor } = await mountLarge(bench);
+/** Does all that a server does before it serves, and ends when it is its turn. */
+const ENDS_AT_ITS_TURN = `#!/bin/sh
+while [ "$1" != --supervised ]; do shift; done
+echo $$ >"$2/standby"
+kill -USR1 $PPID
+flock "$2/turn" echo "its turn"
+exit 1
+`;
+
+e2eTest("supervisor: a program that cannot take over leaves the mount to the one before", [
+  ...SUPERVISED_NEEDS,
+  "flock",
+], async (bench) => {
+  const mount = await SupervisedMount.make(bench);
+  const before = (await Deno.readTextFile(`${mount.folder}/program`)).trim();
+  const readers = startReaders(mount.file, 4);
+  const server = mount.process();
+  const program = async (name: string, text: string, mode = 0o755) => {
+    await Deno.writeTextFile(bench.path(name), text);
+    await Deno.chmod(bench.path(name), mode);
+    return bench.path(name);
+  };
+  const bad = [
+    bench.path("missing"),
+    await program("not-executable", "#!/bin/sh\n", 0o644),
+    await program("fails", "#!/bin/sh\nexit 1\n"),
+    await program("ends-well", "#!/bin/sh\nexit 0\n"),
+  ];
+  for (const path of bad) {
+    await mount.replaceBy(path);
+    await mount.refused();
+    assert.equal(mount.process(), server);
+    assert.equal(await Deno.readTextFile(`${mount.folder}/program`), `${before}\n`);
+    assert.ok(mount.log().includes(`${path} does not get as far as serving: process ${server} goes on`), mount.log());
+  }
+  await mount.replaceBy(await program("ends-at-its-turn", ENDS_AT_ITS_TURN));
+  await mount.refused();
+  const next = await mount.next(server);
+  assert.match(mount.log(), /its turn\n.*soon after it took over: back to /);
+  assert.equal(await Deno.readTextFile(`${mount.folder}/program`), `${before}\n`);
+  const reads = readers.count();
+  assert.ok(await until(() => readers.count() > reads + 10, 20_000), "readers are stuck");
+
+  // What an upgrade of an archive that is gone says.
+  await Deno.rename(bench.path("large.clip"), bench.path("gone.clip"));
+  const { code, stderr } = await bench.clip(["upgrade-mounts"]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^clip: error: \S+mnt: clip \S+ could not take over, the one before goes on: .*large\.clip.*\n$/,
+  );
+  assert.equal(mount.process(), next);
+  await readers.stop();
+  await mount.unmount();
+});
+
+e2eTest("supervisor: when it is gone, so is the mount, within a second", SUPERVISED_NEEDS, async (bench) => {
+  const { supervisor } = await SupervisedMount.make(bench, ["--standby"]);
   Deno.kill(supervisor, "SIGKILL");
   assert.ok(await until(() => bench.mounts().length === 0, 1000), "it is still mounted");
   assert.ok(await until(() => bench.processes().length === 0, 5000), "something of the mount is left");
 });
 
-e2eTest("supervisor: a program that cannot be started any more ends the mount", NEEDS, async (bench) => {
-  await mountLarge(bench);
-  await Deno.writeTextFile(`${stateFolder(bench)}/program`, `${bench.path("no-such-program")}\n`);
-  Deno.kill(server(bench), "SIGKILL");
-  assert.ok(await until(() => bench.mounts().length === 0 && bench.processes().length === 0, 5000));
-  assert.match(await Deno.readTextFile(bench.path("mnt.log")), /the mount is given up/);
+e2eTest("supervisor: a program that cannot be started any more ends the mount", SUPERVISED_NEEDS, async (bench) => {
+  const mount = await SupervisedMount.make(bench);
+  await Deno.writeTextFile(`${mount.folder}/program`, `${bench.path("no-such-program")}\n`);
+  Deno.kill(mount.process(), "SIGKILL");
+  await mount.assertGone();
+  assert.match(mount.log(), /the mount is given up/);
+});
+
+const MEMORY_CGROUPS = "/sys/fs/cgroup/memory";
+
+/** Where a group of processes whose memory is bounded can be made: cgroup v1, and v2 with the controller. */
+async function makeMemoryGroup(bench: { defer(work: () => unknown): void }, bytes: number): Promise<string> {
+  const v1 = await Deno.stat(`${MEMORY_CGROUPS}/memory.limit_in_bytes`).then(() => true, () => false);
+  const group = `${v1 ? MEMORY_CGROUPS : "/sys/fs/cgroup"}/clip-test-${Deno.pid}`;
+  await Deno.mkdir(group);
+  bench.defer(async () => {
+    await until(() => Deno.readTextFileSync(`${group}/cgroup.procs`) === "", 5000);
+    await Deno.remove(group);
+  });
+  await Deno.writeTextFile(`${group}/${v1 ? "memory.limit_in_bytes" : "memory.max"}`, `${bytes}`);
+  return group;
+}
+
+e2eTest("supervisor: a server that its cgroup's memory limit kills is replaced", SUPERVISED_NEEDS, async (bench) => {
+  const mount = await SupervisedMount.make(bench);
+  let group: string;
+  try {
+    group = await makeMemoryGroup(bench, 32 * 1024 * 1024);
+  } catch (error) {
+    // deno-lint-ignore no-console -- a skip says why
+    return console.log(`skip: memory limits: no cgroup can be made: ${error}`);
+  }
+  const readers = startReaders(mount.file, 4);
+  const server = mount.process();
+  await Deno.writeTextFile(`${group}/cgroup.procs`, `${server}`);
+  // It fills the group's memory; but the server is larger, and the kernel kills the largest.
+  const script = 'echo $$ >"$1/cgroup.procs" && exec tail /dev/zero';
+  const hog = runProgram(["sh", "-c", script, "sh", group]);
+  await mount.next(server);
+  assert.ok(await until(() => !isRunning(server), 5000));
+  assert.match(mount.log(), /ended \(status 137\): the next takes over/);
+  await hog;
+  const reads = readers.count();
+  assert.ok(await until(() => readers.count() > reads + 10, 20_000), "readers are stuck");
+  await readers.stop();
+  await mount.unmount();
 });

@@ -3,26 +3,21 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
 import { choice, integer, string } from "@optique/core/valueparser";
-import { ClipError, messageOf, UsageError } from "../../base/mod.ts";
-import type { Archive } from "../../archive/mod.ts";
-import { tellBoth } from "../../content/mod.ts";
-import { limitMemory, mountArchive, releaseMemory } from "../../mount/mod.ts";
+import { ClipError, UsageError } from "../../base/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
-import { tellSupervisor } from "../supervisor.ts";
 import type { CommandContext } from "../io.ts";
 import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_options.ts";
 import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
-import { type ContentChoices, openContent } from "../open_content.ts";
+import type { ContentChoices } from "../open_content.ts";
 import { findArchive, type FoundArchive } from "../find_archive.ts";
-import { prefetch, PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
-import { MountReports } from "../mount_reports.ts";
-import { type Recording, startRecording } from "../recording.ts";
+import { PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
 import { duration, requiredArgument } from "../basic_options.ts";
 import { contentOptions, registryOptions } from "../options.ts";
 import { type PullingChoices, pullingOptions } from "../pulling_options.ts";
 import type { RegistryChoices } from "../registry_choices.ts";
 import { type ReportChoices, reportOptions } from "../report_options.ts";
+import { findServing, serveMount, type Serving } from "../serve_mount.ts";
 
 /** `clip mount` */
 export const mount = defineCommand({
@@ -45,6 +40,13 @@ server was killed is replaced.`,
     mounting: object("Mounting", {
       daemon: withDefault(
         flag("--daemon", { description: message`Return once the mount answers; it is served in the background.` }),
+        false,
+      ),
+      standby: withDefault(
+        flag("--standby", {
+          description: message`With --daemon: keep a second server ready, for a pause of milliseconds when the first \
+ends. It takes as much memory again.`,
+        }),
         false,
       ),
       allowOther: withDefault(
@@ -77,11 +79,12 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
     registry: registryOptions,
   }),
   async run(options, context) {
-    const { record, recordForMs } = options.mounting;
+    const { record, recordForMs, daemon, standby } = options.mounting;
     if (recordForMs !== undefined && record === undefined) throw new UsageError("--record-for goes with --record");
-    const found = await find(options, context);
-    if (options.mounting.daemon) await startDaemon(options, found, context);
-    else await serveMount(found, options, context);
+    if (standby && !daemon) throw new UsageError("--standby goes with --daemon");
+    if (daemon) return await startDaemon(options, await find(options, context), context);
+    const serving = await findServing(options, context);
+    await serveMount(await find(options, context, serving), options, serving, context);
   },
 });
 
@@ -91,6 +94,7 @@ export interface MountChoices {
   readonly directory: string;
   readonly mounting: {
     readonly allowOther: boolean;
+    readonly standby: boolean;
     readonly prefetch: PrefetchMode;
     readonly record: string | undefined;
     readonly recordForMs: number | undefined;
@@ -107,11 +111,11 @@ export interface MountChoices {
 }
 
 /** The archive to mount, and where its layers are. An image is indexed only where there is a directory for it. */
-async function find(options: MountChoices, context: CommandContext): Promise<FoundArchive> {
+async function find(options: MountChoices, context: CommandContext, serving?: Serving): Promise<FoundArchive> {
   const { file, directory, content, registry, indexing, reuse, pulling } = options;
   const { inflate, cacheDir, offline } = content;
   // A mount that is there already, and not served yet, would not answer.
-  if (options.mounting.fuseFd === undefined) await checkDirectory(directory);
+  if (serving?.adopt === undefined) await checkDirectory(directory);
   const found = await findArchive(file, { indexing, reuse, pulling, inflate, cacheDir, offline, registry }, context);
   return { ...found, source: content.source ?? found.source };
 }
@@ -121,73 +125,4 @@ async function checkDirectory(directory: string): Promise<void> {
   const stat = await Deno.stat(directory).catch((error) => error);
   if (stat instanceof Deno.errors.NotFound) throw new ClipError("not_found", `${directory} does not exist`);
   if (!(stat instanceof Error) && !stat.isDirectory) throw new ClipError("io", `${directory}: it is not a directory`);
-}
-
-async function serveMount(found: FoundArchive, options: MountChoices, context: CommandContext): Promise<void> {
-  const { directory } = options;
-  const { record, recordForMs: durationMs } = options.mounting;
-  const archive = await found.open();
-  const source = found.source ?? archive.image.source;
-  const { supervised } = options.mounting;
-  const mount = { archive, path: found.path, directory, source, supervised };
-  const reports = await MountReports.open(mount, options.reports, context);
-  let recording: Recording | undefined;
-  try {
-    // What the server before this one has recorded is worth more than what it would be overwritten with.
-    if (record !== undefined && !options.mounting.resend) {
-      recording = await startRecording(archive, record, { durationMs, log: context.log });
-    }
-    await serve(archive, { ...options, content: { ...options.content, source } }, { reports, recording }, context);
-  } finally {
-    await recording?.end();
-    await reports.close();
-  }
-}
-
-async function serve(
-  archive: Archive,
-  options: MountChoices,
-  { reports, recording }: { reports: MountReports; recording: Recording | undefined },
-  { io, log, writeLog, logging }: CommandContext,
-): Promise<void> {
-  const { metrics } = reports;
-  limitMemory();
-  const observer = recording === undefined ? metrics : tellBoth(metrics, recording.observer);
-  const choices = { ...options.content, registry: options.registry };
-  const { content, close } = openContent(archive, choices, {
-    io,
-    log,
-    observer,
-    cacheObserver: metrics,
-    onIdle: releaseMemory,
-  });
-  if (recording !== undefined) content.watchTouches();
-  const ending = new AbortController();
-  const { fuseFd, supervised, resend } = options.mounting;
-  try {
-    const mounted = await mountArchive(content, options.directory, {
-      adopt: fuseFd === undefined ? undefined : { fd: fuseFd, resend },
-      ...(options.mounting.allowOther ? { allowOther: true } : {}),
-      log,
-      logJson: logging.logJson,
-      writeLog,
-      metrics,
-    });
-    if (supervised === undefined) io.out(`mounted ${options.file} on ${mounted.mountpoint}\n`);
-    else await tellSupervisor(supervised);
-    // Not before: both want the processor, and readers are to find the mount.
-    const mode = options.content.offline ? "none" : options.mounting.prefetch;
-    const prefetched = prefetch(content, { mode, signal: ending.signal, log });
-    prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
-    const onAbort = () => mounted.unmount().catch((error) => log.error(String(error)));
-    if (io.signal.aborted) onAbort();
-    io.signal.addEventListener("abort", onAbort, { once: true });
-    const published = reports.publish(mounted.mountpoint);
-    await mounted.ended;
-    await published;
-    log.info("unmounted", { mountpoint: mounted.mountpoint, ...content.counters });
-  } finally {
-    ending.abort(new DOMException("the mount has ended", "AbortError"));
-    await close();
-  }
 }

@@ -1,0 +1,173 @@
+import { basename, dirname, resolve } from "node:path";
+import { messageOf } from "../base/mod.ts";
+import type { Archive } from "../archive/mod.ts";
+import { tellBoth } from "../content/mod.ts";
+import { isFuseMounted, libc, mountAt, mountFuse } from "../fuse/mod.ts";
+import { type AdoptedMount, type ArchiveMount, limitMemory, mountArchive, releaseMemory } from "../mount/mod.ts";
+import type { MountChoices } from "./commands/mount.ts";
+import type { FoundArchive } from "./find_archive.ts";
+import type { CommandContext } from "./io.ts";
+import { isKernelSince, RESEND_SINCE } from "./kernel_release.ts";
+import { MountReports } from "./mount_reports.ts";
+import { openContent } from "./open_content.ts";
+import { prefetch } from "./prefetch.ts";
+import { type Recording, startRecording } from "./recording.ts";
+import { ServiceManager } from "./service_manager.ts";
+import { openTurn, tellSupervisor } from "./supervisor.ts";
+
+/** What a server has to do with whoever started it. */
+export interface Serving {
+  /** The mount that is there already, where there is one. */
+  readonly adopt: AdoptedMount | undefined;
+  readonly mountpoint: string;
+  readonly manager: ServiceManager | undefined;
+}
+
+/** Whether the mount is there already, and whose turn it is to serve it: before anything else looks at the mountpoint. */
+export async function findServing(
+  { directory, mounting: { fuseFd, supervised, resend } }: MountChoices,
+  { io }: CommandContext,
+): Promise<Serving> {
+  if (fuseFd !== undefined && supervised !== undefined) {
+    const onStanding = () => void tellSupervisor(supervised, "standby");
+    const adopt = { fd: fuseFd, resend, turnFd: openTurn(supervised), onStanding, signal: io.signal };
+    return { adopt, mountpoint: directory, manager: undefined };
+  }
+  const manager = ServiceManager.find(io);
+  const fd = manager?.takeStored();
+  if (fd === undefined) return { adopt: undefined, mountpoint: directory, manager };
+  // Nobody serves it: its own directory would not answer.
+  const parent = await Deno.realPath(dirname(resolve(directory)));
+  const mountpoint = resolve(parent, basename(resolve(directory)));
+  if ((await mountAt(mountpoint))?.type === "fuse.clip") return { adopt: { fd, resend: true }, mountpoint, manager };
+  manager!.forget();
+  libc().close(fd);
+  return { adopt: undefined, mountpoint: directory, manager };
+}
+
+/** Serves the mount until its end. @throws {ClipError} */
+export async function serveMount(
+  found: FoundArchive,
+  options: MountChoices,
+  serving: Serving,
+  context: CommandContext,
+): Promise<void> {
+  const { record, recordForMs: durationMs, supervised } = options.mounting;
+  const { metrics: listen, trace } = options.reports;
+  const archive = await found.open();
+  const source = found.source ?? archive.image.source;
+  const mount = { archive, path: found.path, directory: serving.mountpoint, source, supervised };
+  // What the server before this one listens on is free when it is gone.
+  const isNext = serving.adopt?.resend === true;
+  const reports = await MountReports.open(mount, { metrics: isNext ? undefined : listen, trace }, context);
+  let recording: Recording | undefined;
+  try {
+    // What the server before this one has recorded is worth more than what it would be overwritten with.
+    if (record !== undefined && !isNext) {
+      recording = await startRecording(archive, record, { durationMs, log: context.log });
+    }
+    await serve(archive, { ...options, content: { ...options.content, source } }, {
+      reports,
+      recording,
+      serving: serving.manager === undefined ? serving : await mountStored(serving, options, context),
+      listen: isNext ? listen : undefined,
+    }, context);
+  } finally {
+    await recording?.end();
+    await reports.close();
+  }
+}
+
+/** Mounts, unless that is done, and has the service manager keep the connection, where another server can go on with it. */
+async function mountStored(
+  serving: Serving,
+  { mounting: { allowOther } }: MountChoices,
+  { log }: CommandContext,
+): Promise<Serving> {
+  const { adopt, manager, mountpoint: directory } = serving;
+  if (adopt !== undefined || !isKernelSince(Deno.osRelease(), RESEND_SINCE)) return serving;
+  const { fd, mountpoint } = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
+  try {
+    manager!.store(fd);
+  } catch (error) {
+    log.warn(`the mount will not outlive this process: ${messageOf(error)}`);
+  }
+  return { ...serving, adopt: { fd, resend: false }, mountpoint };
+}
+
+async function serve(
+  archive: Archive,
+  options: MountChoices,
+  { reports, recording, serving, listen }: {
+    reports: MountReports;
+    recording: Recording | undefined;
+    serving: Serving;
+    listen: MountChoices["reports"]["metrics"];
+  },
+  context: CommandContext,
+): Promise<void> {
+  const { io, log, writeLog, logging } = context;
+  const { metrics } = reports;
+  limitMemory();
+  const observer = recording === undefined ? metrics : tellBoth(metrics, recording.observer);
+  const choices = { ...options.content, registry: options.registry };
+  const { content, close } = openContent(archive, choices, {
+    io,
+    log,
+    observer,
+    cacheObserver: metrics,
+    onIdle: releaseMemory,
+  });
+  if (recording !== undefined) content.watchTouches();
+  const ending = new AbortController();
+  try {
+    const { adopt, mountpoint } = serving;
+    const mounting = mountArchive(content, mountpoint, {
+      adopt,
+      ...(options.mounting.allowOther ? { allowOther: true } : {}),
+      log,
+      logJson: logging.logJson,
+      writeLog,
+      metrics,
+    });
+    const mounted = await mounting.catch(async (error) => {
+      // The server before this one has unmounted, and its turn was the last.
+      if (adopt?.resend && !await isFuseMounted(mountpoint).catch(() => true)) return undefined;
+      throw error;
+    });
+    if (mounted === undefined) return log.info("the mount is gone already", { mountpoint });
+    await tell(mounted, options, serving, context);
+    // Not before: both want the processor, and readers are to find the mount.
+    const mode = options.content.offline ? "none" : options.mounting.prefetch;
+    const prefetched = prefetch(content, { mode, signal: ending.signal, log });
+    prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
+    const onAbort = () => mounted.unmount().catch((error) => log.error(String(error)));
+    if (io.signal.aborted) onAbort();
+    io.signal.addEventListener("abort", onAbort, { once: true });
+    if (listen !== undefined) await reports.listen(listen).catch((error) => log.warn(messageOf(error)));
+    const published = reports.publish(mounted.mountpoint);
+    await mounted.ended;
+    await published;
+    log.info("unmounted", { mountpoint: mounted.mountpoint, ...content.counters });
+    serving.manager?.forget();
+  } finally {
+    ending.abort(new DOMException("the mount has ended", "AbortError"));
+    await close();
+  }
+}
+
+/** Says that the mount answers, to whomever wants to know. */
+async function tell(
+  { mountpoint }: ArchiveMount,
+  { file, mounting: { supervised } }: MountChoices,
+  { manager }: Serving,
+  { io, log }: CommandContext,
+): Promise<void> {
+  if (supervised !== undefined) return await tellSupervisor(supervised, "server");
+  io.out(`mounted ${file} on ${mountpoint}\n`);
+  try {
+    manager?.ready(mountpoint);
+  } catch (error) {
+    log.warn(messageOf(error));
+  }
+}
