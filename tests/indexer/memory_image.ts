@@ -136,10 +136,11 @@ export function memoryImage(
   };
 }
 
-/** Scans layers in this thread and makes an archive of them: what `indexImage` does, without Workers. */
+/** Scans layers in this thread and makes an archive of them, changed: what `indexImage` does, without Workers. */
 export async function archiveOf(
   layers: readonly MemoryLayer[],
   options: ScanLayerOptions = SMALL_SPANS,
+  change: (contents: ArchiveContents) => ArchiveContents = (contents) => contents,
 ): Promise<{ archive: Archive; bytes: Uint8Array; sources: WatchedSource[] }> {
   const { image } = memoryImage(layers);
   const scans = layers.map((layer) => {
@@ -172,7 +173,7 @@ export async function archiveOf(
     })),
     root: mergeLayers(scans.map((scan) => scan.entries), () => {}),
   };
-  const bytes = join(...encodeArchive(contents));
+  const bytes = join(...encodeArchive(change(contents)));
   return {
     archive: await openArchive(new WatchedSource(bytes, "test.clip")),
     bytes,

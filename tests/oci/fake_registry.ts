@@ -104,7 +104,7 @@ async function answer(registry: FakeRegistry, request: Request, releases: Set<()
     query: url.search,
     range: request.headers.get("range"),
     authorization: request.headers.get("authorization"),
-    body: request.method === "POST" ? await request.text() : "",
+    body: request.method === "POST" ? await request.clone().text() : "",
   });
   const special = await registry.handler?.(request, url);
   if (special !== undefined) return special;
