@@ -1,5 +1,6 @@
 import { ClipError, CorruptError, messageOf } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
+import type { SigningKey } from "../distribution/mod.ts";
 import { ImageArchives, type KnownImage } from "../indexer/mod.ts";
 import {
   type BlobStore,
@@ -18,7 +19,7 @@ import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";
 import { cacheFolder } from "./open_cache.ts";
 import { openArchiveFile } from "./open_archive_file.ts";
-import { layerIndexesRepository, type PullingChoices } from "./pulling_options.ts";
+import { layerIndexesRepository, type PullingChoices, readSigningKey } from "./pulling_options.ts";
 import { type RegistryChoices, sourceOptions } from "./registry_choices.ts";
 
 /** Origin of archives that were pulled. */
@@ -79,6 +80,8 @@ class ImageSearch {
   #reference: ImageReference;
   /** Names the image in records: the same for all ways to write it. */
   #name: string;
+  /** What a pulled archive has to be signed with. */
+  #key: SigningKey | undefined;
 
   constructor(text: string, choices: FindArchiveChoices, context: CommandContext) {
     const { io, log } = context;
@@ -91,6 +94,7 @@ class ImageSearch {
   }
 
   async run(): Promise<FoundArchive> {
+    this.#key = await readSigningKey(this.#choices.pulling.requireSignature);
     const known = await this.#archives.known(this.#name);
     const { offline } = this.#choices;
     if (known !== undefined && (offline || await this.#isStill(known))) {
@@ -131,16 +135,23 @@ class ImageSearch {
   #origins(): readonly (string | undefined)[] {
     const { pull, verifyIndex } = this.#choices.pulling;
     const others = [
-      ...(pull === "never" ? [] : [PULLED]),
+      ...(pull === "never" ? [] : [this.#pulled()]),
       ...(this.#layerIndexes() === undefined ? [] : [this.#joined()]),
     ];
     return [undefined, ...(pull === "never" ? [] : [VERIFIED]), ...(verifyIndex ? [] : others)];
   }
 
-  /** The repository of layers' indexes; what is verified takes no other's word. */
+  /** Origin of archives that were pulled: one with a key is told apart from all that were not looked at so. */
+  #pulled(): string {
+    return this.#key === undefined ? PULLED : `${PULLED}, signed with ${this.#key.fingerprint}`;
+  }
+
+  /** The repository of layers' indexes; where an index is to be verified or signed, nobody else's word is taken. */
   #layerIndexes(): DockerReference | undefined {
-    const { verifyIndex, layerIndexes } = this.#choices.pulling;
-    return verifyIndex ? undefined : layerIndexesRepository(layerIndexes, this.#context);
+    const { verifyIndex, requireSignature, layerIndexes } = this.#choices.pulling;
+    return verifyIndex || requireSignature !== undefined
+      ? undefined
+      : layerIndexesRepository(layerIndexes, this.#context);
   }
 
   /** Of archives that are made of layers' indexes, which others may have pushed. */
@@ -188,7 +199,7 @@ class ImageSearch {
     if (pull === "never") return undefined;
     const { log, io: { signal } } = this.#context;
     const { pullIndex } = await import("./pull_index.ts");
-    const path = this.#archives.path(known, this.#scanOptions(), verifyIndex ? VERIFIED : PULLED);
+    const path = this.#archives.path(known, this.#scanOptions(), verifyIndex ? VERIFIED : this.#pulled());
     const make = async () => {
       try {
         const pulled = await pullIndex(image, blobs, this.#choices, this.#context);

@@ -4,7 +4,8 @@ import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
 import { choice, string } from "@optique/core/valueparser";
-import { UsageError } from "../base/mod.ts";
+import { ClipError, messageOf, UsageError } from "../base/mod.ts";
+import type { SigningKey } from "../distribution/mod.ts";
 import type { LayerIndexes } from "../indexer/mod.ts";
 import { type DockerReference, parseImageReference } from "../oci/mod.ts";
 import type { CommandContext } from "./io.ts";
@@ -17,13 +18,11 @@ const PULL_MODES = ["auto", "never", "only"] as const;
 const LAYER_INDEXES_VARIABLE = "CLIP_LAYER_INDEXES";
 
 /** Where the indexes of layers are shared. */
-export const layerIndexesOption = optional(
-  option("--layer-indexes", string({ metavar: "REPOSITORY|none" }), {
-    description:
-      message`A repository of layers' indexes: layers whose index is there are neither fetched nor read. Who \
-may push there is trusted with what they hold. Default $CLIP_LAYER_INDEXES, or none.`,
-  }),
-);
+export const layerIndexesOption = optional(option("--layer-indexes", string({ metavar: "REPOSITORY|none" }), {
+  description:
+    message`A repository of layers' indexes: layers whose index is there are neither fetched nor read. Who may \
+push there is trusted with what they hold. Default $CLIP_LAYER_INDEXES, or none.`,
+}));
 
 /** Whether the index is made anew. */
 export const verifyIndexOption = withDefault(
@@ -33,6 +32,11 @@ export const verifyIndexOption = withDefault(
   }),
   false,
 );
+
+/** Whose word is taken. */
+export const requireSignatureOption = optional(option("--require-signature", string({ metavar: "KEY.pub" }), {
+  description: message`Use only a pulled index that was signed with this key, by cosign sign --key.`,
+}));
 
 /** Whether the index of an image is pulled, for commands that need one. */
 export const pullingOptions = object("Pulled indexes", {
@@ -44,6 +48,7 @@ and the image is indexed where there is none; never; only, and where there is no
     "auto" as const,
   ),
   verifyIndex: verifyIndexOption,
+  requireSignature: requireSignatureOption,
   layerIndexes: layerIndexesOption,
 });
 
@@ -51,11 +56,28 @@ and the image is indexed where there is none; never; only, and where there is no
 export interface PullingChoices {
   readonly pull: typeof PULL_MODES[number];
   readonly verifyIndex: boolean;
+  /** A file. */
+  readonly requireSignature: string | undefined;
   readonly layerIndexes: string | undefined;
 }
 
 /** For who wants to know nothing of what others pushed. */
-export const NO_PULLING: PullingChoices = { pull: "never", verifyIndex: false, layerIndexes: "none" };
+export const NO_PULLING: PullingChoices = {
+  pull: "never",
+  verifyIndex: false,
+  requireSignature: undefined,
+  layerIndexes: "none",
+};
+
+/** The key that a pulled index has to be signed with; undefined where any will do. @throws {ClipError} */
+export async function readSigningKey(path: string | undefined): Promise<SigningKey | undefined> {
+  if (path === undefined) return undefined;
+  const { parseSigningKey } = await import("../distribution/mod.ts");
+  const pem = await Deno.readTextFile(path).catch((error) => {
+    throw new ClipError("io", `cannot read the key ${path}: ${messageOf(error)}`, { cause: error });
+  });
+  return parseSigningKey(pem, path);
+}
 
 /** The repository that is meant; undefined for none. @throws {UsageError} */
 export function layerIndexesRepository(

@@ -7,7 +7,6 @@ import {
   type Digest,
   formatBytes,
   GIB,
-  messageOf,
   MIB,
   verifyDigest,
 } from "../base/mod.ts";
@@ -60,19 +59,23 @@ export async function pullArchive(image: Image, options: PullOptions): Promise<P
   if (pinnedReference.transport !== "docker") return undefined;
   const repository = new ArtifactRepository(pinnedReference, options);
   try {
-    let first: ClipError | undefined;
+    const unfit: ClipError[] = [];
+    const warn = (error: ClipError) => options.log.warn(`an index is passed over: ${error.message}`);
     for (const { entry, foundBy } of (await candidates(repository, image, options)).slice(0, MAX_TRIES)) {
       try {
         const artifact = await readArtifact(repository, entry.digest, image);
         await options.approve?.(artifact, repository);
-        return { ...await readArchive(repository, artifact, image), digest: entry.digest, foundBy };
+        const read = await readArchive(repository, artifact, image);
+        unfit.forEach(warn);
+        return { ...read, digest: entry.digest, foundBy };
       } catch (error) {
         options.signal?.throwIfAborted();
         if (!(error instanceof ClipError) || error.code === "network") throw error;
-        options.log.warn(`cannot use the index ${repository.name}@${entry.digest}: ${messageOf(error)}`);
-        first ??= error;
+        unfit.push(error);
       }
     }
+    const [first, ...rest] = unfit;
+    rest.forEach(warn);
     if (first !== undefined) throw first;
     return undefined;
   } finally {

@@ -79,7 +79,10 @@ test("manifests that lie are passed over for the next, with a warning", () =>
     const honest = place.plant(place.manifest(bytes), {});
     place.plant(place.manifest(bytes, { subject: other }), { [ANNOTATIONS.formatVersion]: "1" });
     assert.equal((await place.pull())?.digest, honest);
-    assert.match(place.options.log.lines.join(""), /cannot use the index \S+@sha256:\w+: .*bad subject/);
+    assert.match(
+      place.options.log.lines.join(""),
+      /an index is passed over: artifact manifest \S+@sha256:\w+: bad subject/,
+    );
     // One that is listed and gone, and one that is as large as a manifest may not be.
     place.clear();
     place.registry.manifests.delete(place.plant({ gone: true }));

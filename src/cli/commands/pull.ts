@@ -12,7 +12,7 @@ import { indexingOptions } from "../indexing_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
 import { checkOutput, defaultOutput } from "../output_file.ts";
 import { pullIndex } from "../pull_index.ts";
-import { verifyIndexOption } from "../pulling_options.ts";
+import { requireSignatureOption, verifyIndexOption } from "../pulling_options.ts";
 import { sourceOptions } from "../registry_choices.ts";
 
 /** `clip pull` */
@@ -21,7 +21,7 @@ export const pull = defineCommand({
   description: message`Looks for what clip push stored for the image, checks that it is sound and of this very image, \
 and writes it to a file. Of several, one of the strategy of --checkpoints, or else one with the options that clip index \
 would use, or one with a profile, comes first. What it says of the layers is the word of who pushed it, unless \
---verify-index is given, or --artifact with a digest that is known.`,
+--verify-index or --require-signature is given, or --artifact with a digest that is known.`,
   examples: [
     "clip pull registry.local:5000/team/app:v1",
     "clip pull --verify-index -o app.clip registry.local:5000/team/app:v1",
@@ -37,6 +37,7 @@ would use, or one with a profile, comes first. What it says of the layers is the
         description: message`Just this one, as clip ls-remote shows it, or the tag that it was pushed with.`,
       })),
       verifyIndex: verifyIndexOption,
+      requireSignature: requireSignatureOption,
       inflate: inflateOption,
     }),
     indexing: indexingOptions,
