@@ -12,6 +12,7 @@ import { startSupervisor } from "./supervisor.ts";
 import { cacheFolder, NO_CACHE_DIR } from "./open_cache.ts";
 import type { FoundArchive } from "./find_archive.ts";
 import { registryArguments } from "./registry_choices.ts";
+import { loginVariables } from "./open_logins.ts";
 import { asVariable, REMOTE_CACHE_VARIABLE, remoteCacheUrls } from "./open_remote_caches.ts";
 
 /** What is to be served: of the choices of `clip mount`, those that a server of a daemon is told. */
@@ -54,8 +55,11 @@ export async function startDaemon(
   if (content.offline) args.push("--offline");
   args.push(...registryArguments(options.registry));
   args.push("--remote-cache-timeout", `${content.remoteCacheTimeoutMs}ms`);
-  // Not as arguments, which everybody on the machine can read: URLs may hold passwords.
-  const env = { [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(content, io)) };
+  // Not as arguments, which everybody on the machine can read.
+  const env = {
+    [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(content, io)),
+    ...await loginVariables(options.registry.login, { io, log }),
+  };
   await Deno.stat(path).catch((error) => {
     throw new ClipError("not_found", `${path}: ${messageOf(error)}`, { cause: error });
   });

@@ -4,6 +4,9 @@ import type { Parser } from "@optique/core/parser";
 import type { Command } from "./command.ts";
 import { ExitStatus, type Io } from "./io.ts";
 
+/** An option that there is none of, with its value: which may be a password, behind a misspelt `--creds=`. */
+const WITH_VALUE = /^(Unexpected option or argument: "--[\w-]+=)[^"]*/;
+
 /** Thrown out of the argument parser to leave it; carries the exit status. */
 class Leave {
   constructor(readonly status: number) {}
@@ -55,5 +58,6 @@ function asMessage(content: string): Message {
 }
 
 function lowerFirst(line: string): string {
-  return line.charAt(0).toLowerCase() + line.slice(1).replace(/\n+/g, " ");
+  const shown = line.replace(WITH_VALUE, "$1…");
+  return shown.charAt(0).toLowerCase() + shown.slice(1).replace(/\n+/g, " ");
 }

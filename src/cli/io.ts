@@ -13,6 +13,8 @@ export interface Io {
   readonly terminal: { readonly columns: number } | undefined;
   /** An environment variable. */
   env(name: string): string | undefined;
+  /** All of standard input. @throws {ClipError} `limit` where it has more than `maxBytes`; the signal's reason. */
+  readonly readInput: (maxBytes: number) => Promise<string>;
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
 }

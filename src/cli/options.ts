@@ -7,6 +7,7 @@ import { choice, string } from "@optique/core/valueparser";
 import { DEFAULT_REMOTE_TIMEOUT_MS } from "../cache/mod.ts";
 import { INFLATE_NAMES } from "../codec/mod.ts";
 import { duration, size, valueOf } from "./basic_options.ts";
+import { loginOptions } from "./login_options.ts";
 import { parseRemoteCache } from "./open_remote_caches.ts";
 
 /** How registries are reached. */
@@ -15,6 +16,7 @@ export const registryOptions = object("Registry", {
     flag("--plain-http", { description: message`Talk to the registry without TLS.` }),
     false,
   ),
+  login: loginOptions,
 });
 
 /** Who inflates. */

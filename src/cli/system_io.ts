@@ -1,3 +1,4 @@
+import { ClipError } from "../base/mod.ts";
 import { BrokenPipeError, type Io } from "./io.ts";
 
 /** The real world: this process's streams, environment and signals. */
@@ -27,6 +28,7 @@ export function systemIo(): Io {
     },
     terminal: Deno.stderr.isTerminal() ? { columns: terminalColumns() } : undefined,
     env: (name) => Deno.env.get(name),
+    readInput: (maxBytes) => readInput(maxBytes, stop.signal),
     signal: stop.signal,
   };
 }
@@ -41,6 +43,26 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8
       // A pipe that somebody made non-blocking is full.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
     }
+  }
+}
+
+async function readInput(maxBytes: number, signal: AbortSignal): Promise<string> {
+  const ended = Promise.withResolvers<never>();
+  ended.promise.catch(() => {});
+  const onAbort = () => ended.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    const buffer = new Uint8Array(maxBytes + 1);
+    let length = 0;
+    for (;;) {
+      signal.throwIfAborted();
+      const read = await Promise.race([Deno.stdin.read(buffer.subarray(length)), ended.promise]);
+      if (read === null) return new TextDecoder().decode(buffer.subarray(0, length));
+      length += read;
+      if (length > maxBytes) throw new ClipError("limit", `standard input has more than ${maxBytes} bytes`);
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

@@ -1,20 +1,27 @@
-import { Buffer } from "node:buffer";
-import { type Logger, messageOf, SingleFlight } from "../base/mod.ts";
+import { ClipError, type Logger, messageOf, SingleFlight } from "../base/mod.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import { type Credential, readLogin } from "./docker_config.ts";
+import { basicHeader, type Credential } from "./credential.ts";
 import { RegistryError, show } from "./errors.ts";
-import { exchange, type HttpOptions, type HttpResponse } from "./http_exchange.ts";
-import { isLoopback } from "./loopback.ts";
+import type { HttpOptions, HttpResponse } from "./http_exchange.ts";
+import type { FoundLogin, Logins } from "./logins.ts";
 import { statusError } from "./status_error.ts";
-import { isTokenUsable, lastingToken, parseTokenAnswer, type Token } from "./token.ts";
+import { givenToken, isTokenUsable, lastingToken, type Token } from "./token.ts";
+import { type TokenCache, type TokenKey, tokensOf } from "./token_cache.ts";
+import { checkRealm } from "./token_realm.ts";
+import { requestToken } from "./token_server.ts";
 
 /** What an {@linkcode Authenticator} needs. */
 export interface AuthenticatorOptions {
   readonly http: HttpOptions;
   /** `host` or `host:port`, as references name it. */
   readonly registry: string;
+  /** Of it; some logins are for a part of a registry. */
+  readonly repository?: string | undefined;
+  /** Asked in place of the registry that a reference names: what is given for that one is not for this. */
+  readonly isMirror?: boolean;
   readonly plainHttp: boolean;
-  readonly dockerConfigPath?: string | undefined;
+  /** Where logins are looked for, and tokens kept. */
+  readonly logins: Logins;
   readonly log: Logger;
   /** Ends every login under way. */
   readonly signal: AbortSignal;
@@ -22,28 +29,28 @@ export interface AuthenticatorOptions {
   readonly now?: () => number;
 }
 
-const MAX_TOKEN_ANSWER_BYTES = 1024 * 1024;
 /** A login that is refused by 403 this soon did not come to its end: it does not suffice. */
 const MIN_REPLACED_AGE_MS = 30_000;
 /** While a token server fails, renewals ahead of time leave it alone for so long. */
 const AHEAD_REST_MS = 5_000;
 
 /**
- * Logs in to one registry, as its challenges say, and keeps the tokens: anonymous, Basic, Bearer.
- * Source: distribution/docs/spec/auth/token.md, oauth.md; RFC 7617.
+ * Logs in to one registry, as its challenges say: anonymous, Basic, Bearer. Tokens are kept with the logins, by
+ * registry, way of asking and scope. Source: distribution/docs/spec/auth/token.md, oauth.md; RFC 7617.
  */
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #now: () => number;
-  readonly #tokens = new Map<string, Token>();
+  readonly #tokens: TokenCache;
   readonly #logins = new SingleFlight<string, Token>();
-  #challenge: Challenge | undefined;
+  /** What a token server gave in place of the refresh token that it was sent. */
+  #rotated: { readonly from: string; readonly to: string } | undefined;
   #aheadAfterMs = 0;
-  #warnedOfHelper = false;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+    this.#tokens = tokensOf(options.logins);
   }
 
   /**
@@ -52,13 +59,12 @@ export class Authenticator {
    * that; one too near is renewed first. @throws as {@linkcode renew}.
    */
   async header(scope: string): Promise<string | undefined> {
-    const token = this.#tokens.get(scope);
-    const challenge = this.#challenge;
-    if (token !== undefined && isTokenUsable(token, this.#now())) {
-      if (challenge !== undefined && this.#now() >= token.renewAtMs) this.#renewAhead(scope, challenge);
-      return token.header;
-    }
-    return challenge === undefined ? undefined : (await this.#login(scope, challenge)).header;
+    const challenge = this.#tokens.challenge(this.#options.registry);
+    if (challenge === undefined) return undefined;
+    const token = this.#tokens.find(this.#key(scope, challenge));
+    if (token === undefined || !isTokenUsable(token, this.#now())) return (await this.#login(scope, challenge)).header;
+    if (this.#now() >= token.renewAtMs) this.#renewAhead(scope, challenge);
+    return token.header;
   }
 
   #renewAhead(scope: string, challenge: Challenge): void {
@@ -76,17 +82,19 @@ export class Authenticator {
    * @throws {RegistryError} `denied` when there is nothing to log in with, or the login itself is refused.
    */
   async renew(scope: string, refused: string | undefined, response: HttpResponse): Promise<string> {
-    const newest = this.#tokens.get(scope);
-    if (newest !== undefined && newest.header !== refused && isTokenUsable(newest, this.#now())) return newest.header;
     const challenge = pickChallenge(response.headers.get("www-authenticate"));
     if (challenge === undefined) {
       throw await statusError(response, "asks for a login in a way that clip does not know (neither Basic nor Bearer)");
     }
-    this.#challenge = challenge;
-    if (newest?.header === refused) this.#tokens.delete(scope);
+    const key = this.#key(scope, challenge);
+    const newest = this.#tokens.find(key);
+    if (newest !== undefined && newest.header !== refused && isTokenUsable(newest, this.#now())) return newest.header;
+    this.#tokens.setChallenge(this.#options.registry, challenge);
+    if (newest?.header === refused) this.#tokens.forget(key);
     const token = await this.#login(scope, challenge);
-    if (token.header === refused) throw await statusError(response, "refuses the login in Docker's config");
-    return token.header;
+    if (token.header !== refused) return token.header;
+    const { login } = await this.#find();
+    throw await statusError(response, `refuses the login of ${login?.origin ?? "nobody"}`);
   }
 
   /**
@@ -94,123 +102,84 @@ export class Authenticator {
    * where `refused` is new: then it does not suffice. @throws as {@linkcode renew}.
    */
   async replace(scope: string, refused: string): Promise<string | undefined> {
-    const newest = this.#tokens.get(scope);
-    if (newest !== undefined && newest.header !== refused) return newest.header;
-    if (newest === undefined || this.#challenge === undefined) return undefined;
+    const challenge = this.#tokens.challenge(this.#options.registry);
+    const newest = challenge === undefined ? undefined : this.#tokens.find(this.#key(scope, challenge));
+    if (challenge === undefined || newest === undefined) return undefined;
+    if (newest.header !== refused) return newest.header;
     if (this.#now() - newest.obtainedAtMs < MIN_REPLACED_AGE_MS) return undefined;
-    const token = await this.#login(scope, this.#challenge);
+    const token = await this.#login(scope, challenge);
     return token.header === refused ? undefined : token.header;
   }
 
+  #key(scope: string, challenge: Challenge): TokenKey {
+    return { registry: this.#options.registry, challenge, scope };
+  }
+
   #login(scope: string, challenge: Challenge): Promise<Token> {
-    return this.#logins.run(scope, async () => {
-      const credential = await this.#credential();
+    return this.#logins.run(JSON.stringify([challenge.scheme, scope]), async () => {
+      const found = await this.#find();
       const token = challenge.scheme === "basic"
-        ? this.#basicToken(credential, challenge)
-        : await this.#bearerToken(credential, challenge, scope);
-      this.#tokens.set(scope, token);
+        ? this.#basicToken(found, challenge)
+        : await this.#bearerToken(found, challenge, scope);
+      this.#tokens.keep(this.#key(scope, challenge), token);
       return token;
     });
   }
 
-  async #credential(): Promise<Credential | undefined> {
-    const { registry, dockerConfigPath, log } = this.#options;
-    const { credential, unusedHelper } = await readLogin(registry, dockerConfigPath);
-    if (unusedHelper !== undefined && !this.#warnedOfHelper) {
-      this.#warnedOfHelper = true;
-      log.warn("credential helpers are not run; trying without a login", { registry, helper: unusedHelper });
-    }
-    return credential;
+  #find(): Promise<FoundLogin> {
+    const { logins, registry, repository, isMirror, signal } = this.#options;
+    return logins.find({ registry, repository, isMirror, signal });
   }
 
-  #basicToken(credential: Credential | undefined, challenge: Challenge): Token {
-    if (credential?.kind === "basic") return lastingToken(basicHeader(credential), this.#now());
+  #basicToken({ login, problems }: FoundLogin, challenge: Challenge): Token {
+    const credential = login?.credential;
+    if (credential?.kind === "basic" || (credential?.kind === "identity" && credential.username !== undefined)) {
+      return lastingToken(basicHeader(credential), this.#now());
+    }
     const realm = challenge.parameters.get("realm") ?? this.#options.registry;
-    throw this.#loginError(`needs a user and password for "${show(realm, 100)}"; log in with docker login first`);
+    const advice = login === undefined ? "log in with docker login first" : `${login.origin} has a token alone`;
+    throw this.#loginError([`needs a user and password for "${show(realm, 100)}"; ${advice}`, ...problems].join("; "));
   }
 
-  async #bearerToken(credential: Credential | undefined, challenge: Challenge, scope: string): Promise<Token> {
-    if (credential?.kind === "bearer") return lastingToken(`Bearer ${credential.token}`, this.#now());
-    const realm = this.#realm(challenge, credential !== undefined);
-    const service = challenge.parameters.get("service");
-    const response = credential?.kind === "identity"
-      ? await this.#postRefreshToken(realm, credential.refreshToken, { service, scope })
-      : await this.#getToken(realm, credential, { service, scope });
-    try {
-      if (response.status === 401 || response.status === 403 || (response.status === 400 && credential !== undefined)) {
-        throw await this.#refusal(response, credential !== undefined);
-      }
-      if (response.status !== 200) throw await statusError(response);
-      const bytes = await response.readAll(MAX_TOKEN_ANSWER_BYTES);
-      return parseTokenAnswer(bytes, { source: response.redactedUrl, nowMs: this.#now() });
-    } finally {
-      response.close();
-    }
+  async #bearerToken({ login, problems }: FoundLogin, challenge: Challenge, scope: string): Promise<Token> {
+    const credential = login?.credential;
+    if (credential?.kind === "bearer") return givenToken(credential.token, this.#now());
+    const { registry, http, signal } = this.#options;
+    const nobody = [`refuses anonymous access to ${registry}, for which no login was found`, ...problems].join("; ");
+    const request = {
+      realm: this.#realm(challenge, credential !== undefined),
+      service: challenge.parameters.get("service"),
+      scope,
+      refusal: login === undefined ? nobody : `refuses the login of ${login.origin} for ${registry}`,
+      signal,
+      nowMs: this.#now(),
+    };
+    const stored = credential?.kind === "identity" ? credential.refreshToken : undefined;
+    const { token, refreshToken } = await requestToken(http, { ...request, credential: this.#newest(credential) })
+      .catch((error) => {
+        // The one that came in place of the one that is stored may have come to its end before that.
+        if (this.#rotated === undefined || this.#rotated.from !== stored || !isRefusal(error)) throw error;
+        this.#rotated = undefined;
+        return requestToken(http, { ...request, credential });
+      });
+    if (stored !== undefined && refreshToken !== undefined) this.#rotated = { from: stored, to: refreshToken };
+    return token;
+  }
+
+  #newest<Any extends Credential | undefined>(credential: Any): Any {
+    if (credential?.kind !== "identity" || credential.refreshToken !== this.#rotated?.from) return credential;
+    return { ...credential, refreshToken: this.#rotated.to };
   }
 
   /** The token server's URL, if it may be asked. */
-  #realm(challenge: Challenge, withCredential: boolean): URL {
-    let realm: URL;
+  #realm(challenge: Challenge, withLogin: boolean): URL {
+    const { registry, plainHttp, logins: { tokenHosts } } = this.#options;
     try {
-      realm = new URL(challenge.parameters.get("realm") ?? "");
-    } catch {
-      throw this.#loginError("names a token server that is not a URL");
+      return checkRealm(challenge.parameters.get("realm"), { registry, plainHttp, withLogin, tokenHosts });
+    } catch (error) {
+      if (!(error instanceof ClipError)) throw error;
+      throw this.#loginError(messageOf(error));
     }
-    realm.username = "";
-    realm.password = "";
-    realm.hash = "";
-    if (realm.protocol === "https:") return realm;
-    const registryHost = new URL(`https://${this.#options.registry}/`).hostname;
-    if (realm.protocol !== "http:" || !(this.#options.plainHttp || isLoopback(realm.hostname))) {
-      throw this.#loginError(`names the token server ${realm.protocol}//${realm.host}, but only https is allowed`);
-    }
-    if (withCredential && realm.hostname !== registryHost) {
-      throw this.#loginError(
-        `names the token server http://${realm.host}: a login is not sent to another host in plain http`,
-      );
-    }
-    return realm;
-  }
-
-  #getToken(
-    realm: URL,
-    credential: Credential | undefined,
-    { service, scope }: { service: string | undefined; scope: string },
-  ): Promise<HttpResponse> {
-    if (service !== undefined) realm.searchParams.set("service", service);
-    realm.searchParams.set("scope", scope);
-    return exchange(this.#options.http, {
-      method: "GET",
-      url: realm,
-      headers: { accept: "application/json" },
-      authorization: credential?.kind === "basic" ? basicHeader(credential) : undefined,
-      signals: [this.#options.signal],
-    });
-  }
-
-  #postRefreshToken(
-    realm: URL,
-    refreshToken: string,
-    { service, scope }: { service: string | undefined; scope: string },
-  ): Promise<HttpResponse> {
-    const form = new URLSearchParams({ grant_type: "refresh_token", client_id: "clip", scope });
-    if (service !== undefined) form.set("service", service);
-    form.set("refresh_token", refreshToken);
-    return exchange(this.#options.http, {
-      method: "POST",
-      url: realm,
-      headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
-      body: form.toString(),
-      signals: [this.#options.signal],
-    });
-  }
-
-  #refusal(response: HttpResponse, withCredential: boolean): Promise<RegistryError> {
-    const { registry } = this.#options;
-    const problem = withCredential
-      ? `refuses the login for ${registry} in Docker's config`
-      : `refuses anonymous access to ${registry}, for which Docker's config holds no login`;
-    return statusError(response, problem);
   }
 
   #loginError(problem: string): RegistryError {
@@ -219,8 +188,8 @@ export class Authenticator {
   }
 }
 
-function basicHeader({ username, password }: { username: string; password: string }): string {
-  return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
+function isRefusal(error: unknown): boolean {
+  return error instanceof RegistryError && error.status !== undefined && error.status < 500 && error.status !== 429;
 }
 
 /** The challenge to answer: Bearer where it is offered, as it sends the password to fewer places. */

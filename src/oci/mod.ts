@@ -4,10 +4,13 @@
  */
 export { type Artifact, type NewArtifact, type Subject } from "./artifact.ts";
 export { ArtifactRepository, type PushedArtifact } from "./artifact_repository.ts";
+export { type LoginQuery } from "./auth_file.ts";
+export { type Credential, type Login, userCredential } from "./credential.ts";
 export { type Descriptor, type LayerDescriptor } from "./descriptor.ts";
 export { RegistryError, type RegistryErrorDetails } from "./errors.ts";
 export { type Image } from "./image.ts";
 export { type ImageConfig, type RunConfig } from "./image_config.ts";
+export { type FoundLogin, type GivenLogin, type LoginRequest, Logins, type LoginsOptions } from "./logins.ts";
 export { isNonDistributable } from "./media_types.ts";
 export { openBlobStore } from "./open_blob_store.ts";
 export { pingRegistry, type RegistryAnswer } from "./ping_registry.ts";

@@ -1,8 +1,8 @@
 import { Authenticator } from "./authenticate.ts";
-import { readLogin } from "./docker_config.ts";
 import { RegistryError } from "./errors.ts";
 import { exchange, type HttpOptions, type HttpRequest } from "./http_exchange.ts";
-import { isLoopback } from "./loopback.ts";
+import { Logins } from "./logins.ts";
+import { registryHost } from "./registry_host.ts";
 import type { SourceOptions } from "./source.ts";
 import { statusError } from "./status_error.ts";
 
@@ -12,14 +12,14 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 export interface RegistryAnswer {
   /** `https://ghcr.io` */
   readonly origin: string;
-  /** Whether Docker's config has a login for it. */
-  readonly hasLogin: boolean;
+  /** Where the login for it is from; undefined where there is none. */
+  readonly loginOrigin: string | undefined;
   /** Whether it answers only those who log in, be it as nobody in particular. */
   readonly asksForLogin: boolean;
 }
 
 /**
- * Asks a registry for `/v2/`, as who Docker's config says. Sends everything once.
+ * Asks a registry for `/v2/`, as who the logins say. Sends everything once.
  * Source: OCI distribution-spec, "Determining Support".
  * @param registry `host` or `host:port`, as references name it.
  * @param repository Whose reading a token is asked for; without, of none.
@@ -35,11 +35,10 @@ export async function pingRegistry(
     timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
   const signal = options.signal ?? new AbortController().signal;
-  const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
-  const isHere = isLoopback(new URL(`https://${host}/`).hostname);
-  const schemes = plainHttp ? ["http:"] : isHere ? ["https:", "http:"] : ["https:"];
-  const { credential } = await readLogin(registry, options.dockerConfigPath);
-  const authenticator = new Authenticator({ ...options, http, registry, plainHttp, signal });
+  const { host, schemes } = registryHost(registry, plainHttp);
+  const logins = options.logins ?? new Logins(options);
+  const { login } = await logins.find({ registry, repository, signal });
+  const authenticator = new Authenticator({ http, registry, repository, plainHttp, logins, log: options.log, signal });
   let failure: RegistryError | undefined;
   for (const scheme of schemes) {
     const url = new URL(`${scheme}//${host}/v2/`);
@@ -47,7 +46,7 @@ export async function pingRegistry(
     try {
       const scope = repository === undefined ? "" : `repository:${repository}:pull`;
       const asksForLogin = await ask(http, request, authenticator, scope);
-      return { origin: url.origin, hasLogin: credential !== undefined, asksForLogin };
+      return { origin: url.origin, loginOrigin: login?.origin, asksForLogin };
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       // Who presents a certificate speaks TLS: what plain http is told says nothing.

@@ -3,9 +3,10 @@ import { Authenticator } from "./authenticate.ts";
 import { redactUrl, RegistryError } from "./errors.ts";
 import { HostGates } from "./host_gates.ts";
 import { exchange, type HttpOptions, type HttpRequest, type HttpResponse } from "./http_exchange.ts";
-import { isLoopback } from "./loopback.ts";
+import { Logins } from "./logins.ts";
 import { RedirectMemory } from "./redirect_memory.ts";
 import type { DockerReference } from "./reference.ts";
+import { type RegistryHost, registryHost } from "./registry_host.ts";
 import type { SourceOptions } from "./source.ts";
 import { parseRetryAfter, statusError } from "./status_error.ts";
 
@@ -57,6 +58,7 @@ export class RegistryClient {
   /** Of all other requests. */
   readonly #contentHttp: HttpOptions & { readonly gates: HostGates; readonly redirects: RedirectMemory };
   readonly #host: string;
+  readonly #schemes: RegistryHost["schemes"];
   readonly #repository: string;
   readonly #policy: RetryPolicy | undefined;
   readonly #authenticator: Authenticator;
@@ -71,20 +73,22 @@ export class RegistryClient {
     this.log = options.log;
     this.#http = { fetch: options.fetch ?? fetch, timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS };
     this.#contentHttp = { ...this.#http, gates: new HostGates(), redirects: new RedirectMemory() };
-    this.#host = registry === "docker.io" ? "registry-1.docker.io" : registry;
+    const { host, schemes } = registryHost(registry, plainHttp);
+    this.#host = host;
+    this.#schemes = schemes;
     this.#repository = repository;
     this.#policy = options.retry;
     const onAbort = () => this.#closer.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", onAbort);
     this.#detach = () => options.signal?.removeEventListener("abort", onAbort);
     if (options.signal?.aborted) onAbort();
-    if (plainHttp) this.#scheme = Promise.resolve("http:");
-    else if (!isLoopback(new URL(`https://${this.#host}/`).hostname)) this.#scheme = Promise.resolve("https:");
+    if (schemes.length === 1) this.#scheme = Promise.resolve(schemes[0]);
     this.#authenticator = new Authenticator({
       http: this.#http,
       registry,
+      repository,
       plainHttp,
-      dockerConfigPath: options.dockerConfigPath,
+      logins: options.logins ?? new Logins({ log: options.log }),
       log: options.log,
       signal: this.#closer.signal,
     });
@@ -210,7 +214,7 @@ export class RegistryClient {
 
   async #probe(): Promise<"https:" | "http:"> {
     const http = { ...this.#http, timeoutMs: Math.min(this.#http.timeoutMs, PROBE_TIMEOUT_MS) };
-    for (const scheme of ["https:", "http:"] as const) {
+    for (const scheme of this.#schemes) {
       try {
         (await this.#ping(new URL(`${scheme}//${this.#host}/`), http)).close();
         return scheme;

@@ -1,5 +1,6 @@
 import type { Logger, RangeSource, RetryPolicy } from "../base/mod.ts";
 import type { LayerDescriptor } from "./descriptor.ts";
+import type { Logins } from "./logins.ts";
 
 /** How sources of images are opened. */
 export interface SourceOptions {
@@ -11,8 +12,8 @@ export interface SourceOptions {
   readonly signal?: AbortSignal;
   /** Replaceable for tests, and for clients with their own certificates. */
   readonly fetch?: typeof fetch;
-  /** Docker's config.json; see `readLogin` for the default. */
-  readonly dockerConfigPath?: string;
+  /** Who to be; default whoever this process's environment and the files of Docker and podman say. */
+  readonly logins?: Logins;
   /** How often and how patiently failed requests are sent again. */
   readonly retry?: RetryPolicy;
   /** The longest wait for an answer, and for each next piece of it. Default 30,000. */

@@ -6,6 +6,7 @@ import { checkRegistry, isRegistry } from "../../src/cli/doctor/check_registry.t
 import { showFinding } from "../../src/cli/doctor/finding.ts";
 import { type Machine, thisMachine } from "../../src/cli/doctor/machine.ts";
 import { isKernelSince } from "../../src/cli/kernel_release.ts";
+import { Logins } from "../../src/oci/mod.ts";
 import { type FakeRegistry, startFakeRegistry } from "../oci/fake_registry.ts";
 
 /** A machine on which all is well, but for what is said. */
@@ -142,23 +143,23 @@ Deno.test("doctor: what is a registry, and what an image", () => {
 });
 
 async function withRegistry(work: (registry: FakeRegistry, say: (text: string) => Promise<string>) => Promise<void>) {
-  const folder = await Deno.makeTempDir({ prefix: "clip-doctor-" });
   const registry = startFakeRegistry();
   const retry = { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
-  const dockerConfigPath = `${folder}/config.json`;
-  await Deno.writeTextFile(dockerConfigPath, "{}");
-  const options = { log: SILENT, dockerConfigPath, retry, requestTimeoutMs: 5000 };
+  const options = { log: SILENT, retry, requestTimeoutMs: 5000 };
+  const say = async (text: string) => {
+    const logins = new Logins({ log: SILENT, ambient: false });
+    return (await checkRegistry(text, { ...options, logins })).map(showFinding).join("");
+  };
   try {
-    await work(registry, async (text) => (await checkRegistry(text, options)).map(showFinding).join(""));
+    await work(registry, say);
   } finally {
     await registry.stop();
-    await Deno.remove(folder, { recursive: true });
   }
 }
 
 Deno.test("doctor: registries that answer, that want a login, that are none, that are not there", async () => {
   await withRegistry(async (registry, say) => {
-    assert.match(await say(registry.host), /^ok {4}registry \S+: http:\/\/\S+ answers; no login/);
+    assert.match(await say(registry.host), /^ok {4}registry \S+: http:\/\/\S+ answers; there is no login/);
     assert.match(
       await say(`${registry.host}/a/b:v1`),
       /^ok .*\nfail {2}image \S+: .*\(status 404.* → check the name and the tag\n$/,

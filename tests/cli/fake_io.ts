@@ -21,6 +21,9 @@ export class FakeIo implements Io {
   readonly signal = this.stop.signal;
   terminal: { readonly columns: number } | undefined;
   variables: Record<string, string> = {};
+  /** What can be read from standard input. */
+  input = "";
+  readonly readInput = () => Promise.resolve(this.input);
   /** Standard output is closed by its reader after so many writes. */
   writesBeforeClosed = Infinity;
   /** Called at each write to standard error. */

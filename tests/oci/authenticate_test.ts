@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { Digest, RangeSource } from "../../src/base/mod.ts";
-import { openBlobStore, parseImageReference, resolveImage, type SourceOptions } from "../../src/oci/mod.ts";
-import { isTokenUsable, parseTokenAnswer } from "../../src/oci/token.ts";
+import { openBlobStore, parseImageReference, resolveImage } from "../../src/oci/mod.ts";
+import { givenToken, isTokenUsable, parseTokenAnswer } from "../../src/oci/token.ts";
 import { addImage, type FakeRegistry, noise, startFakeRegistry } from "./fake_registry.ts";
-import { assertBytes, failure, quickOptions, writeTemporary } from "./test_support.ts";
+import { assertBytes, failure, type QuickOptions, quickOptions, writeTemporary } from "./test_support.ts";
 
 const BYTES = noise(1000, 3);
 const RANGE = { offset: 10, endExclusive: 20 };
@@ -23,8 +23,7 @@ interface TokenSetup {
 
 async function withTokens(
   test: (setup: TokenSetup) => Promise<void>,
-  { auth, serverHost = "127.0.0.1", ...overrides }: Partial<SourceOptions> & { auth?: unknown; serverHost?: string } =
-    {},
+  { auth, serverHost = "127.0.0.1", ...overrides }: QuickOptions & { auth?: unknown; serverHost?: string } = {},
 ): Promise<void> {
   const registry = startFakeRegistry();
   const server = startFakeRegistry({ hostname: serverHost });
@@ -172,7 +171,7 @@ Deno.test("user and password go to the token server, and nowhere else", () =>
     server.handler = () => Response.json({ details: SECRET }, { status: 401 });
     registry.login!.accepts = () => false;
     const error = await failure(() => blob.readRange(RANGE), "denied");
-    assert.match(error.message, /refuses the login for 127\.0\.0\.1:\d+ in Docker's config/);
+    assert.match(error.message, /refuses the login of \S+\.json for 127\.0\.0\.1:\d+/);
     const printed = `${error.stack} ${Deno.inspect(error)} ${options.log.lines}`;
     assert(!printed.includes(SECRET) && !printed.includes(btoa(`user:${SECRET}`)), printed);
   }, { auth: { username: "user", password: SECRET } }));
@@ -191,6 +190,71 @@ Deno.test("an identity token is exchanged by a POST", () =>
       service: 'the registry, "quoted"',
     });
   }, { auth: { identitytoken: SECRET } }));
+
+Deno.test("a token server without POST is given a refresh token as a password", async () => {
+  for (const status of [401, 404, 405]) {
+    await withTokens(async ({ server, blob }) => {
+      const answer = server.handler!;
+      server.handler = (request, url) =>
+        request.method === "POST" ? new Response("", { status }) : answer(request, url);
+      assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+      assert.deepEqual(server.seen.map(({ method, authorization }) => [method, authorization]), [
+        ["POST", null],
+        ["GET", `Basic ${btoa(`<token>:${SECRET}`)}`],
+      ]);
+    }, { auth: { identitytoken: SECRET } });
+  }
+});
+
+Deno.test("a refresh token that came in place of the stored one is used, and the stored one when that is refused", () =>
+  withTokens(async ({ server, valid, blob, extra }) => {
+    extra["refresh_token"] = "rotated";
+    const sent = () => server.seen.map(({ body }) => new URLSearchParams(body).get("refresh_token"));
+    await blob.readRange(RANGE);
+    valid.clear();
+    await blob.readRange(RANGE);
+    assert.deepEqual(sent(), [SECRET, "rotated"]);
+    valid.clear();
+    const answer = server.handler!;
+    server.handler = (request, url) =>
+      sent().at(-1) === "rotated" ? new Response("", { status: 400 }) : answer(request, url);
+    assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+    assert.deepEqual(sent().slice(2), ["rotated", SECRET]);
+    server.handler = () => new Response("", { status: 400 });
+    valid.clear();
+    const error = await failure(() => blob.readRange(RANGE), "registry");
+    assert(/refuses the login of/.test(error.message) && !error.message.includes(SECRET), error.message);
+  }, { auth: { identitytoken: SECRET } }));
+
+Deno.test("what one client has learnt of a registry, the next knows: no second refusal, no second token", () =>
+  withTokens(async ({ registry, server, blob, options }) => {
+    await blob.readRange(RANGE);
+    const store = await openBlobStore(parseImageReference(`${registry.host}/some/image`), options);
+    const digest = [...registry.blobs.keys()][0] as Digest;
+    try {
+      await store.layer({ digest, diffId: digest, sizeBytes: BYTES.length }).readRange(RANGE);
+    } finally {
+      store.close();
+    }
+    assert.equal(server.seen.length, 1);
+    assert.equal(registry.seen.filter(({ authorization }) => authorization === null).length, 1);
+  }));
+
+Deno.test("a login does not follow the token server's redirect to another host", () =>
+  withTokens(async ({ server, valid, blob }) => {
+    const elsewhere = startFakeRegistry({ hostname: "127.0.0.2" });
+    elsewhere.handler = () => {
+      valid.add("Bearer elsewhere");
+      return Response.json({ token: "elsewhere" });
+    };
+    server.handler = () => new Response(null, { status: 307, headers: { location: `${elsewhere.origin}/token` } });
+    try {
+      assertBytes(await blob.readRange(RANGE), BYTES.slice(10, 20));
+      assert.deepEqual(elsewhere.seen.map(({ authorization }) => authorization), [null]);
+    } finally {
+      await elsewhere.stop();
+    }
+  }, { auth: { username: "user", password: SECRET } }));
 
 Deno.test("a POST with a refresh token is not redirected", () =>
   withTokens(async ({ server, blob }) => {
@@ -359,7 +423,7 @@ Deno.test("a token's life: as stated, by the clock only where that makes sense, 
   const nowMs = Date.parse("2025-01-01T00:10:00Z");
   const renewAfterMs = (answer: unknown) => {
     const bytes = new TextEncoder().encode(JSON.stringify(answer));
-    const token = parseTokenAnswer(bytes, { source: "test", nowMs });
+    const { token } = parseTokenAnswer(bytes, { source: "test", nowMs });
     assert(isTokenUsable(token, token.renewAtMs) && !isTokenUsable(token, token.unusableAtMs));
     assert(token.renewAtMs < token.unusableAtMs && token.obtainedAtMs === nowMs);
     return token.renewAtMs - nowMs;
@@ -371,4 +435,21 @@ Deno.test("a token's life: as stated, by the clock only where that makes sense, 
   assert.equal(renewAfterMs({ token: "x", expires_in: 300, issued_at: "2024-01-01T00:09:00Z" }), 270_000);
   assert.equal(renewAfterMs({ token: "x", expires_in: 300, issued_at: "2026-01-01T00:09:00Z" }), 270_000);
   assert.equal(renewAfterMs({ token: "x", expires_in: -5, issued_at: "nonsense" }), 45_000);
+  assert.equal(renewAfterMs({ token: "x", expires_in: 0.001 }), 750);
+  assert.equal(renewAfterMs({ token: "x", expires_in: 1e300 }), 24 * 3600_000 - 30_000);
+});
+
+Deno.test("a given token's life: a JWT's own word, else asked again after five minutes and used until it is refused", () => {
+  const nowMs = Date.parse("2025-01-01T00:10:00Z");
+  const jwt = (payload: unknown) => `e30.${btoa(JSON.stringify(payload)).replaceAll("=", "")}.c2ln`;
+  const life = (text: string) => {
+    const { header, renewAtMs, unusableAtMs } = givenToken(text, nowMs);
+    assert.equal(header, `Bearer ${text}`);
+    return [renewAtMs, unusableAtMs].map((ms) => Math.round(ms - nowMs));
+  };
+  assert.deepEqual(life(jwt({ exp: nowMs / 1000 + 40 })), [30_000, 36_667]);
+  const unknown = [300_000, Infinity];
+  for (const text of ["opaque", jwt({}), jwt({ exp: "1" }), jwt({ exp: nowMs / 1000 - 5 }), "a.!.c", "a.b.c"]) {
+    assert.deepEqual(life(text), unknown, text);
+  }
 });

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { ClipError, RangesIgnoredError, sha256 } from "../../src/base/mod.ts";
 import type { Digest, RangeSource } from "../../src/base/mod.ts";
 import { type BlobStore, openBlobStore, parseImageReference, RegistryError } from "../../src/oci/mod.ts";
-import type { SourceOptions } from "../../src/oci/mod.ts";
 import { type FakeRegistry, type Fault, noise, serveBlob, startFakeRegistry } from "./fake_registry.ts";
-import { assertBytes, collect, failure, quickOptions, writeTemporary } from "./test_support.ts";
+import { assertBytes, collect, failure, type QuickOptions, quickOptions, writeTemporary } from "./test_support.ts";
 
 const BYTES = noise(300_000, 7);
 
@@ -13,7 +12,7 @@ async function withBlob(
   test: (
     context: { registry: FakeRegistry; blob: RangeSource; store: BlobStore; options: ReturnType<typeof quickOptions> },
   ) => Promise<void>,
-  overrides: Partial<SourceOptions> | ((registry: FakeRegistry) => Partial<SourceOptions>) = {},
+  overrides: QuickOptions | ((registry: FakeRegistry) => QuickOptions) = {},
 ): Promise<void> {
   const registry = startFakeRegistry();
   const options = quickOptions(typeof overrides === "function" ? overrides(registry) : overrides);

@@ -7,7 +7,7 @@ import {
   type Logger,
   type RangeSource,
 } from "../../src/base/mod.ts";
-import type { SourceOptions } from "../../src/oci/mod.ts";
+import { Logins, type LoginsOptions, type SourceOptions } from "../../src/oci/mod.ts";
 
 /** A logger that keeps its lines. */
 export function recordingLogger(): Logger & { lines: string[] } {
@@ -15,18 +15,26 @@ export function recordingLogger(): Logger & { lines: string[] } {
   return { ...createLogger({ level: "debug", write: (line) => lines.push(line) }), lines };
 }
 
-/** Options for a registry under test: quick retries, and no login but that in `dockerConfigPath`. */
+/** Options for a registry under test: quick retries, and no login but that in `dockerConfigPath`, or of `given`. */
 export function quickOptions(
-  options: Partial<SourceOptions> = {},
+  { dockerConfigPath, given, ...options }: QuickOptions = {},
 ): SourceOptions & { log: ReturnType<typeof recordingLogger> } {
+  const log = recordingLogger();
+  const env = (name: string) => name === "REGISTRY_AUTH_FILE" ? dockerConfigPath ?? EMPTY_DOCKER_CONFIG : undefined;
   return {
     plainHttp: true,
     retry: { attempts: 4, firstDelayMs: 2, maxDelayMs: 10 },
     requestTimeoutMs: 3000,
-    dockerConfigPath: EMPTY_DOCKER_CONFIG,
+    logins: new Logins({ env, log, programTimeoutMs: 5000, ...given }),
     ...options,
-    log: recordingLogger(),
+    log,
   };
+}
+
+/** What {@linkcode quickOptions} takes. */
+export interface QuickOptions extends Partial<SourceOptions> {
+  dockerConfigPath?: string;
+  given?: Partial<LoginsOptions>;
 }
 
 const EMPTY_DOCKER_CONFIG = writeTemporary("{}");

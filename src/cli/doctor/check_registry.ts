@@ -37,11 +37,11 @@ export async function checkRegistry(text: string, options: SourceOptions): Promi
 async function ping(registry: string, repository: string | undefined, options: SourceOptions): Promise<Finding> {
   const check = `registry ${registry}`;
   try {
-    const { origin, hasLogin, asksForLogin } = await pingRegistry({ registry, repository }, options);
-    const login = hasLogin
-      ? "the login in Docker's config is taken"
-      : "no login in Docker's config, and none is needed so far";
-    return ok(check, `${origin} answers; ${asksForLogin || !hasLogin ? login : "it asks for no login"}`);
+    const { origin, loginOrigin, asksForLogin } = await pingRegistry({ registry, repository }, options);
+    const login = loginOrigin === undefined
+      ? "there is no login for it, and none is needed so far"
+      : `the login of ${loginOrigin} is ${asksForLogin ? "taken" : "not asked for"}`;
+    return ok(check, `${origin} answers; ${login}`);
   } catch (error) {
     const isNone = error instanceof ClipError && error.code === "not_found";
     return fail(check, messageOf(error), isNone ? "is it an OCI registry?" : adviceFor(error));
@@ -73,7 +73,7 @@ function adviceFor(error: unknown): string {
   if (/refused/i.test(text)) return "nobody listens there: check host and port";
   if (error instanceof RegistryError && error.status === 401) return "log in (docker login), or renew the login";
   if (error instanceof ClipError && error.code === "denied") {
-    return "log in (docker login) as somebody who may read it; helpers of Docker's config are not run";
+    return "log in (docker login) as somebody who may read it";
   }
   if (error instanceof ClipError && error.code === "not_found") return "check the name and the tag";
   if (error instanceof ClipError && error.code === "network") {
