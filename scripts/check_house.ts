@@ -14,10 +14,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   indexer: [...ROOMS, "content", "base"],
   distribution: [...ROOMS, "content", "indexer", "base"],
   mount: [...ROOMS, "content", "base"],
+  pack: [...ROOMS, "content", "base"],
   bundle: [...ROOMS, "content", "base"],
   extract: [...ROOMS, "content", "base"],
   library: [...ROOMS, "content", "indexer", "mount", "base"],
-  cli: [...ROOMS, "content", "indexer", "distribution", "mount", "bundle", "extract", "library", "base"],
+  cli: [...ROOMS, "content", "indexer", "distribution", "mount", "bundle", "extract", "library", "pack", "base"],
 };
 
 const MAX_FILE_LINES = 350;

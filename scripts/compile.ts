@@ -18,6 +18,7 @@ const WORKERS = [
   "src/indexer/digest_worker.ts",
   "src/indexer/layer_worker.ts",
   "src/mount/serve_worker.ts",
+  "src/pack/compress_worker.ts",
 ];
 /**
  * New objects have 4 MiB a thread before they are looked through, not up to 16: most of clip's data are no objects. The

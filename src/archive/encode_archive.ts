@@ -30,6 +30,11 @@ import type { ArchiveContents, ImageInfo, StoredCheckpoint } from "./model.ts";
  * @throws {ClipError} `limit` where no reader would take it.
  */
 export function encodeArchive(contents: ArchiveContents): Uint8Array[] {
+  return joinPieces(layOut(packContents(contents)));
+}
+
+/** The sections of an archive that has neither data nor a profile. @throws {ClipError} as `encodeArchive`. */
+export function packContents(contents: ArchiveContents): PackedSection[] {
   const { checkpoints, windows } = encodeCheckpoints(contents.layers.flatMap((layer) => layer.checkpoints));
   const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
   const sections = {
@@ -46,7 +51,7 @@ export function encodeArchive(contents: ArchiveContents): Uint8Array[] {
     const limit = formatBytes(MAX_PLAIN_BYTES);
     throw new ClipError("limit", `an archive of the image would hold ${formatBytes(plainBytes)}, at most ${limit}`);
   }
-  return encodeSections(sections);
+  return SECTION_NAMES.map((name) => packSection(name, sections[name]));
 }
 
 /** Header, section table and sections. All sections but `windows` are deflated where that makes them smaller. */
@@ -55,14 +60,16 @@ export function encodeSections(
 ): Uint8Array[] {
   const { profile } = sections;
   const packed = SECTION_NAMES.map((name) => packSection(name, sections[name]));
-  return layOut(profile === undefined ? packed : [...packed, packSection("profile", profile)]);
+  return joinPieces(layOut(profile === undefined ? packed : [...packed, packSection("profile", profile)]));
 }
 
-/** A section as the file holds it. */
+/** A section as the file holds it, but for `data`. */
 export interface PackedSection {
-  readonly name: keyof typeof SectionId;
+  /** Which it is. */
+  readonly name: Exclude<keyof typeof SectionId, "data">;
   /** Whether `stored` is deflated. */
   readonly deflated: boolean;
+  /** Its bytes there. */
   readonly stored: Uint8Array;
   /** Length once inflated. */
   readonly plainBytes: number;
@@ -71,39 +78,87 @@ export interface PackedSection {
 }
 
 /** A section, deflated where that makes it smaller; `windows` never is, its groups are already. */
-export function packSection(name: keyof typeof SectionId, plain: Uint8Array): PackedSection {
+export function packSection(name: PackedSection["name"], plain: Uint8Array): PackedSection {
   const packed = name === "windows" ? plain : deflateRawSync(plain, { level: 9 });
   const deflated = packed.length < plain.length;
   const stored = deflated ? packed : plain;
   return { name, deflated, stored, plainBytes: plain.length, digest: sha256Bytes(stored) };
 }
 
-/** Header, section table and the sections in this order, as pieces that follow one another. */
-export function layOut(sections: readonly PackedSection[]): Uint8Array[] {
-  const table = new Uint8Array(sections.length * SECTION_BYTES);
-  const tableView = new DataView(table.buffer);
-  const pieces: Uint8Array[] = [];
+/** The section that holds layers' blobs, which are too long to be passed around. */
+export interface DataSection {
+  /** Length, padding not counted. */
+  readonly storedBytes: number;
+  /** sha256 of it. */
+  readonly digest: Uint8Array;
+}
+
+/** An archive around the data that it carries, if any; pieces that follow one another. */
+export interface ArchivePieces {
+  /** Header and section table: the data begin where they end. */
+  readonly head: readonly Uint8Array[];
+  /** What follows the data, or the head. Begins with the data's padding. */
+  readonly rest: readonly Uint8Array[];
+}
+
+/** Where data begin in an archive that carries some. */
+export function dataOffset(hasProfile: boolean): number {
+  return HEADER_BYTES + (SECTION_NAMES.length + (hasProfile ? 2 : 1)) * SECTION_BYTES;
+}
+
+/** Header, section table and the sections in this order, behind the data. */
+export function layOut(sections: readonly PackedSection[], data?: DataSection): ArchivePieces {
+  const count = sections.length + (data === undefined ? 0 : 1);
+  const table = new Uint8Array(count * SECTION_BYTES);
+  const rest: Uint8Array[] = [];
   let offset = HEADER_BYTES + table.length;
-  sections.forEach(({ name, deflated, stored, plainBytes, digest }, index) => {
-    const at = index * SECTION_BYTES;
-    tableView.setUint32(at + SECTION.id.at, SectionId[name], true);
-    tableView.setUint32(at + SECTION.encoding.at, deflated ? Encoding.deflate : Encoding.stored, true);
-    writeU64(tableView, at + SECTION.offset.at, offset);
-    writeU64(tableView, at + SECTION.storedBytes.at, stored.length);
-    writeU64(tableView, at + SECTION.plainBytes.at, plainBytes);
-    table.set(digest, at + SECTION.digest.at);
-    const end = align8(offset + stored.length);
-    pieces.push(stored, new Uint8Array(end - offset - stored.length));
+  let row = 0;
+  const add = (name: keyof typeof SectionId, section: Omit<PackedSection, "name" | "stored">, storedBytes: number) => {
+    writeRow(new DataView(table.buffer, row * SECTION_BYTES, SECTION_BYTES), { name, offset, storedBytes, ...section });
+    table.set(section.digest, row * SECTION_BYTES + SECTION.digest.at);
+    const end = align8(offset + storedBytes);
+    rest.push(new Uint8Array(end - offset - storedBytes));
     offset = end;
-  });
+    row++;
+  };
+  if (data !== undefined) {
+    add("data", { deflated: false, plainBytes: data.storedBytes, digest: data.digest }, data.storedBytes);
+  }
+  for (const section of sections) {
+    rest.push(section.stored);
+    add(section.name, section, section.stored.length);
+  }
   const header = new Uint8Array(HEADER_BYTES);
   const view = new DataView(header.buffer);
   header.set(MAGIC, HEADER.magic.at);
   view.setUint16(HEADER.formatVersion.at, FORMAT_VERSION, true);
-  view.setUint32(HEADER.sectionCount.at, sections.length, true);
+  view.setUint32(HEADER.sectionCount.at, count, true);
   writeU64(view, HEADER.fileBytes.at, offset);
   header.set(tableDigest(header, table), HEADER.tableDigest.at);
-  return [header, table, ...pieces];
+  return { head: [header, table], rest };
+}
+
+/** A row of the section table but for its digest. */
+function writeRow(
+  row: DataView,
+  { name, deflated, offset, storedBytes, plainBytes }: {
+    name: keyof typeof SectionId;
+    deflated: boolean;
+    offset: number;
+    storedBytes: number;
+    plainBytes: number;
+  },
+): void {
+  row.setUint32(SECTION.id.at, SectionId[name], true);
+  row.setUint32(SECTION.encoding.at, deflated ? Encoding.deflate : Encoding.stored, true);
+  writeU64(row, SECTION.offset.at, offset);
+  writeU64(row, SECTION.storedBytes.at, storedBytes);
+  writeU64(row, SECTION.plainBytes.at, plainBytes);
+}
+
+/** An archive that carries no data. */
+export function joinPieces({ head, rest }: ArchivePieces): Uint8Array[] {
+  return [...head, ...rest];
 }
 
 /** The digest that the header carries of its own first 32 bytes and the section table. */

@@ -1,7 +1,8 @@
 /**
  * Every constant of the `.clip` format; docs/format.md tells the same with reasons, and a test holds the two together.
  *
- * A file is a header, a table of sections and the sections, little-endian throughout:
+ * A file is a header, a table of sections and the sections, little-endian throughout; layers' blobs only where it
+ * carries its data:
  *
  *     0   header          64 bytes
  *     64  section table   64 bytes a section
@@ -56,7 +57,10 @@ export const SECTION_BYTES = 64;
 /** How a section's bytes are stored. */
 export const Encoding = { stored: 0, deflate: 1 } as const;
 
-/** Section numbers; every archive has each of them once, in this order, but for the last, which it may lack. */
+/**
+ * Section numbers. Every archive has each of the first twelve once, in this order. It may have `data`, which then comes
+ * before them, and `profile`, which comes after them.
+ */
 export const SectionId = {
   image: 1,
   manifest: 2,
@@ -71,11 +75,14 @@ export const SectionId = {
   extents: 11,
   xattrs: 12,
   profile: 13,
+  data: 14,
 } as const;
 /** Name of a section that every archive has. */
-export type SectionName = Exclude<keyof typeof SectionId, "profile">;
+export type SectionName = Exclude<keyof typeof SectionId, "profile" | "data">;
 /** The names of the sections that every archive has, in file order. */
-export const SECTION_NAMES = Object.keys(SectionId).filter((name) => name !== "profile") as readonly SectionName[];
+export const SECTION_NAMES = Object.keys(SectionId).filter((name) =>
+  name !== "profile" && name !== "data"
+) as readonly SectionName[];
 
 /** A checkpoint: layer after layer, ascending plain offsets in each. */
 export const CHECKPOINT = {

@@ -1,6 +1,14 @@
 /** The `.clip` format: writing an archive, and reading one in place. */
-export { encodeArchive, encodeSections, tableDigest } from "./encode_archive.ts";
 export { compareArchives } from "./compare_archives.ts";
+export { DataArchiveWriter } from "./data_archive_writer.ts";
+export {
+  encodeArchive,
+  encodeSections,
+  packContents,
+  type PackedSection,
+  packSection,
+  tableDigest,
+} from "./encode_archive.ts";
 export { compareByteStrings } from "./encode_tree.ts";
 export { type FileInfo, fileInfo, type FileType } from "./file_info.ts";
 export { inflateInto } from "./inflate_into.ts";
@@ -9,8 +17,8 @@ export * from "./layout.ts";
 export * from "./model.ts";
 export { Archive, openArchive } from "./open_archive.ts";
 export { encodeProfile, type ProfileRange } from "./profile_section.ts";
-export type { SectionInfo, SectionTable } from "./read_sections.ts";
+export { readSectionTable, type SectionInfo, type SectionTable } from "./read_sections.ts";
 export { Tree, type TreeBytes } from "./tree.ts";
 export { packWindow, type UnpackedWindow, unpackWindow, type WindowParts } from "./window_record.ts";
-export { withProfile } from "./with_profile.ts";
+export { readPackedSections, withProfile } from "./with_profile.ts";
 export { withSource } from "./with_source.ts";

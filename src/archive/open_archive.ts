@@ -1,13 +1,23 @@
 import { crc32 } from "node:zlib";
-import { CorruptError, type Digest, messageOf, type RangeSource, verifyDigest } from "../base/mod.ts";
+import {
+  type ByteRange,
+  CorruptError,
+  type Digest,
+  messageOf,
+  MIB,
+  PartRangeSource,
+  type RangeSource,
+  verifyDigest,
+} from "../base/mod.ts";
 import { checkTree } from "./check_tree.ts";
+import { blobPlaces } from "./blob_places.ts";
 import { inflateInto } from "./inflate_into.ts";
 import { type CheckpointRecord, LayerTables } from "./layer_tables.ts";
-import { SECTION_NAMES, type SectionName } from "./layout.ts";
+import { align8, SECTION_NAMES, type SectionName } from "./layout.ts";
 import type { ImageInfo } from "./model.ts";
 import { readImageInfo } from "./read_image_info.ts";
 import { type ProfileRange, readProfile } from "./profile_section.ts";
-import { readSection, readSectionTable, readStored, type SectionTable } from "./read_sections.ts";
+import { checkLongSection, readSection, readSectionTable, readStored, type SectionTable } from "./read_sections.ts";
 import { Tree, type TreeBytes } from "./tree.ts";
 import { type UnpackedWindow, unpackWindow } from "./window_record.ts";
 
@@ -23,6 +33,9 @@ const AT_OPEN: readonly SectionName[] = [
   "extents",
   "xattrs",
 ];
+
+/** Windows of so many bytes are kept in memory, where reading them one by one is slow. */
+const MAX_WINDOWS_AT_ONCE_BYTES = 8 * MIB;
 
 /** An open archive: everything but windows, manifest and config is in memory and has been checked. */
 export class Archive {
@@ -41,6 +54,8 @@ export class Archive {
   /** What a start touches, in order; empty where no profile is stored. */
   readonly profile: readonly ProfileRange[];
   #source: RangeSource;
+  #blobOffsets: readonly number[] | undefined;
+  #windows: Promise<Uint8Array> | undefined;
   #lastGroup: { readonly offset: number; readonly bytes: Uint8Array } | undefined;
 
   /** Made by {@linkcode openArchive}. */
@@ -53,6 +68,7 @@ export class Archive {
       treeBytes: TreeBytes;
       layers: LayerTables;
       profile: readonly ProfileRange[];
+      blobOffsets: readonly number[] | undefined;
     },
   ) {
     this.#source = source;
@@ -63,6 +79,7 @@ export class Archive {
     this.treeBytes = parts.treeBytes;
     this.layers = parts.layers;
     this.profile = parts.profile;
+    this.#blobOffsets = parts.blobOffsets;
   }
 
   /** Where the archive was opened. */
@@ -73,6 +90,24 @@ export class Archive {
   /** Length of the archive in bytes. */
   get sizeBytes(): number {
     return this.#source.sizeBytes;
+  }
+
+  /** Whether it was made from an image, and not from a directory: then it has a manifest and a config. */
+  get isOfImage(): boolean {
+    return this.image.source !== "";
+  }
+
+  /** Whether it carries the blobs of its layers. */
+  get carriesData(): boolean {
+    return this.#blobOffsets !== undefined;
+  }
+
+  /** The blob of a layer that it carries; undefined where it carries none. Bytes are not verified here. */
+  blob(layer: number): RangeSource | undefined {
+    const offset = this.#blobOffsets?.[layer];
+    if (offset === undefined) return undefined;
+    const endExclusive = offset + this.image.layers[layer]!.compressedBytes;
+    return new PartRangeSource(this.#source, { offset, endExclusive }, `layer ${layer} in ${this.description}`);
   }
 
   /** The image's manifest, verbatim, checked against its digest. */
@@ -107,7 +142,7 @@ export class Archive {
     // Neighbours are asked for one after another, and share their group.
     if (this.#lastGroup?.offset === checkpoint.groupOffset) return this.#lastGroup.bytes;
     const offset = this.table.sections.windows.offset + checkpoint.groupOffset;
-    const stored = await this.#source.readRange({ offset, endExclusive: offset + checkpoint.groupStoredBytes });
+    const stored = await this.#storedWindows({ offset, endExclusive: offset + checkpoint.groupStoredBytes });
     const details = { subject: "archive", source: this.description, field: `window of checkpoint ${index}`, offset };
     const bytes = new Uint8Array(checkpoint.groupPlainBytes);
     try {
@@ -124,8 +159,23 @@ export class Archive {
     return bytes;
   }
 
-  /** Reads and checks everything that opening does not: every section's digest, each window, manifest and config. */
-  async verify(): Promise<void> {
+  /** Bytes of the windows. Where each read is a way to another machine and back, the first takes all of them along. */
+  async #storedWindows(range: ByteRange): Promise<Uint8Array> {
+    const { windows } = this.table.sections;
+    if (this.#source.expect === undefined || windows.storedBytes > MAX_WINDOWS_AT_ONCE_BYTES) {
+      return await this.#source.readRange(range);
+    }
+    this.#windows ??= readStored(this.#source, windows);
+    this.#windows.catch(() => this.#windows = undefined);
+    return (await this.#windows).subarray(range.offset - windows.offset, range.endExclusive - windows.offset);
+  }
+
+  /**
+   * Reads and checks everything that opening does not: every section's digest, each window, manifest and config, and the
+   * data that it carries against the digest of their section. @throws {CorruptError}; the reason of `signal`.
+   */
+  async verify(signal?: AbortSignal): Promise<void> {
+    if (this.table.data !== undefined) await checkLongSection(this.#source, this.table.data, signal);
     for (const name of SECTION_NAMES) {
       if (!AT_OPEN.includes(name)) await readStored(this.#source, this.table.sections[name]);
     }
@@ -143,6 +193,7 @@ export class Archive {
  */
 export async function openArchive(source: RangeSource): Promise<Archive> {
   const table = await readSectionTable(source);
+  await source.expect?.(atOpen(table));
   const sections = {} as Record<SectionName, Uint8Array>;
   for (const name of AT_OPEN) sections[name] = await readSection(source, table.sections[name]);
   const profileBytes = table.profile === undefined ? undefined : await readSection(source, table.profile);
@@ -160,9 +211,16 @@ export async function openArchive(source: RangeSource): Promise<Archive> {
     const tree = new Tree(treeBytes);
     checkTree.all(tree, treeBytes, layers.layerPlainBytes);
     const profile = profileBytes === undefined ? [] : readProfile(profileBytes, layers.layerPlainBytes);
-    return new Archive(source, { table, image, tree, treeBytes, layers, profile });
+    const blobOffsets = table.data === undefined ? undefined : blobPlaces(image.layers, table.data);
+    return new Archive(source, { table, image, tree, treeBytes, layers, profile, blobOffsets });
   } catch (error) {
     if (!(error instanceof CorruptError) || error.details.source !== undefined) throw error;
     throw new CorruptError({ ...error.details, source: source.description }, { cause: error.cause });
   }
+}
+
+/** What opening reads, in the order of the file. */
+function atOpen({ sections, profile }: SectionTable): ByteRange[] {
+  return [...AT_OPEN.map((name) => sections[name]), ...(profile === undefined ? [] : [profile])]
+    .map(({ offset, storedBytes }) => ({ offset, endExclusive: align8(offset + storedBytes) }));
 }

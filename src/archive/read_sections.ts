@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { ClipError, CorruptError, messageOf, type RangeSource, readU64, sha256Bytes } from "../base/mod.ts";
 import { tableDigest } from "./encode_archive.ts";
 import { inflateInto } from "./inflate_into.ts";
@@ -20,8 +21,10 @@ import {
   type SectionName,
 } from "./layout.ts";
 
-/** With a profile. */
-const MOST_SECTIONS = SECTION_NAMES.length + 1;
+/** With data and a profile. */
+const MOST_SECTIONS = SECTION_NAMES.length + 2;
+/** Sections that are never read as a whole, and never deflated as a whole. */
+const LEFT_IN_FILE: readonly (keyof typeof SectionId)[] = ["windows", "data"];
 /** Deflate cannot expand further than this. Source: zlib's technical notes, "Maximum Compression Factor". */
 const MAX_DEFLATE_RATIO = 1032;
 
@@ -57,6 +60,8 @@ export interface SectionTable {
   readonly sections: Readonly<Record<SectionName, SectionInfo>>;
   /** The profile; undefined where the archive has none. */
   readonly profile: SectionInfo | undefined;
+  /** The blobs of the layers; undefined where they are elsewhere. Never deflated. */
+  readonly data: SectionInfo | undefined;
 }
 
 /**
@@ -78,8 +83,11 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
   if (head.length < leastBytes) bad("length", 0, source.sizeBytes, `at least ${leastBytes}`);
   if (head[HEADER.reserved.at] !== 0) bad("reserved byte", HEADER.reserved.at, head[HEADER.reserved.at]!, 0);
   const count = view.getUint32(HEADER.sectionCount.at, true);
-  if (count < SECTION_NAMES.length || count > MOST_SECTIONS) {
-    bad("section count", HEADER.sectionCount.at, count, `${SECTION_NAMES.length} or ${MOST_SECTIONS}`);
+  // Which it has of the two that may be missing is told by the first row.
+  const hasData = view.getUint32(HEADER_BYTES + SECTION.id.at, true) === SectionId.data;
+  const leastCount = SECTION_NAMES.length + (hasData ? 1 : 0);
+  if (count < leastCount || count > leastCount + 1) {
+    bad("section count", HEADER.sectionCount.at, count, `${leastCount} or ${leastCount + 1}`);
   }
   const headBytes = HEADER_BYTES + count * SECTION_BYTES;
   if (head.length < headBytes) bad("length", 0, source.sizeBytes, `at least ${headBytes}`);
@@ -98,7 +106,8 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
   const digest = Buffer.from(tableDigest(head, table)).toString("hex");
   const stored = Buffer.from(head.subarray(HEADER.tableDigest.at, HEADER_BYTES)).toString("hex");
   if (digest !== stored) bad("header digest", HEADER.tableDigest.at, digest, stored);
-  const names = [...SECTION_NAMES, "profile" as const].slice(0, count);
+  const required: readonly (keyof typeof SectionId)[] = SECTION_NAMES;
+  const names = [...(hasData ? ["data" as const] : []), ...required, "profile" as const].slice(0, count);
   const sections = {} as Record<keyof typeof SectionId, SectionInfo>;
   let next = headBytes;
   let plainBytes = 0;
@@ -107,7 +116,7 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
     const section = readSectionRow(view, row, name, source.description);
     if (section.offset !== next) bad(`${name} offset`, row + SECTION.offset.at, section.offset, next);
     next = align8(next + section.storedBytes);
-    if (name !== "windows") plainBytes += section.plainBytes;
+    if (!LEFT_IN_FILE.includes(name)) plainBytes += section.plainBytes;
     if (plainBytes > MAX_PLAIN_BYTES) {
       bad(
         `${name} plain length`,
@@ -119,8 +128,8 @@ export async function readSectionTable(source: RangeSource): Promise<SectionTabl
     sections[name] = section;
   });
   if (next !== fileBytes) bad("end of the last section", HEADER.fileBytes.at, next, fileBytes);
-  const { profile, ...required } = sections as Partial<typeof sections> & Record<SectionName, SectionInfo>;
-  return { id: digest, sections: required, profile };
+  const { profile, data, ...others } = sections as Partial<typeof sections> & Record<SectionName, SectionInfo>;
+  return { id: digest, sections: others, profile, data };
 }
 
 /** Comes before all other fields: another version may have others. */
@@ -145,8 +154,9 @@ function readSectionRow(view: DataView, at: number, name: keyof typeof SectionId
   const id = view.getUint32(at + SECTION.id.at, true);
   if (id !== SectionId[name]) bad("id", at, id, SectionId[name]);
   const encoding = view.getUint32(at + SECTION.encoding.at, true);
-  const known = encoding === Encoding.stored || (encoding === Encoding.deflate && name !== "windows");
-  if (!known) bad("encoding", at + SECTION.encoding.at, encoding, name === "windows" ? 0 : "0 or 1");
+  const mayDeflate = !LEFT_IN_FILE.includes(name);
+  const known = encoding === Encoding.stored || (encoding === Encoding.deflate && mayDeflate);
+  if (!known) bad("encoding", at + SECTION.encoding.at, encoding, mayDeflate ? "0 or 1" : 0);
   const storedBytes = number("storedBytes");
   const plainBytes = number("plainBytes");
   const inflated = encoding === Encoding.stored ? storedBytes : storedBytes * MAX_DEFLATE_RATIO;
@@ -187,23 +197,40 @@ export async function readStored(source: RangeSource, section: SectionInfo): Pro
   const end = section.offset + section.storedBytes;
   const bytes = await source.readRange({ offset: section.offset, endExclusive: align8(end) });
   const stored = bytes.subarray(0, section.storedBytes);
-  const found = Buffer.from(sha256Bytes(stored));
+  checkStored(source, section, { digest: sha256Bytes(stored), padding: bytes.subarray(section.storedBytes) });
+  return stored;
+}
+
+/** As `readStored`, of a section that is too long to be held. @throws {CorruptError}; the reason of `signal`. */
+export async function checkLongSection(source: RangeSource, section: SectionInfo, signal?: AbortSignal): Promise<void> {
+  const endExclusive = section.offset + section.storedBytes;
+  const hash = createHash("sha256");
+  for await (const piece of source.stream({ offset: section.offset, endExclusive, signal })) hash.update(piece);
+  const padding = await source.readRange({ offset: endExclusive, endExclusive: align8(endExclusive) });
+  checkStored(source, section, { digest: hash.digest(), padding });
+}
+
+function checkStored(
+  source: RangeSource,
+  section: SectionInfo,
+  { digest, padding }: { digest: Uint8Array; padding: Uint8Array },
+): void {
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
   const where = { subject: "archive", source: source.description };
-  if (!found.equals(section.digest)) {
-    const expected = Buffer.from(section.digest).toString("hex");
+  if (Buffer.compare(digest, section.digest) !== 0) {
     const field = `${section.name} section digest`;
-    throw new CorruptError({ ...where, field, offset: section.offset, actual: found.toString("hex"), expected });
-  }
-  const odd = bytes.subarray(section.storedBytes).findIndex((byte) => byte !== 0);
-  if (odd >= 0) {
-    const field = `padding after the ${section.name} section`;
     throw new CorruptError({
       ...where,
       field,
-      offset: end + odd,
-      actual: bytes[section.storedBytes + odd]!,
-      expected: 0,
+      offset: section.offset,
+      actual: hex(digest),
+      expected: hex(section.digest),
     });
   }
-  return stored;
+  const odd = padding.findIndex((byte) => byte !== 0);
+  if (odd >= 0) {
+    const field = `padding after the ${section.name} section`;
+    const offset = section.offset + section.storedBytes + odd;
+    throw new CorruptError({ ...where, field, offset, actual: padding[odd]!, expected: 0 });
+  }
 }

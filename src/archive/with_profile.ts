@@ -1,20 +1,36 @@
 import type { RangeSource } from "../base/mod.ts";
-import { layOut, packSection } from "./encode_archive.ts";
+import { layOut, type PackedSection, packSection } from "./encode_archive.ts";
 import { SECTION_NAMES } from "./layout.ts";
 import { encodeProfile, type ProfileRange } from "./profile_section.ts";
-import { readSectionTable, readStored } from "./read_sections.ts";
+import { readSectionTable, readStored, type SectionTable } from "./read_sections.ts";
 
 /**
  * The archive in `source` with this profile instead of the one it had; with none where `ranges` is empty. All else stays
- * as it is, and every section is checked against its digest. The pieces follow one another in the file.
- * @throws {CorruptError}
+ * as it is, and every section is checked against its digest, but for the data that it may carry, which are passed on.
+ * The pieces follow one another in the file. @throws {CorruptError}
  */
-export async function withProfile(source: RangeSource, ranges: readonly ProfileRange[]): Promise<Uint8Array[]> {
-  const { sections } = await readSectionTable(source);
-  const packed = [];
+export async function* withProfile(source: RangeSource, ranges: readonly ProfileRange[]): AsyncGenerator<Uint8Array> {
+  const table = await readSectionTable(source);
+  const sections = await readPackedSections(source, table);
+  if (ranges.length > 0) sections.push(packSection("profile", encodeProfile(ranges)));
+  const { data } = table;
+  const { head, rest } = layOut(sections, data);
+  yield* head;
+  if (data !== undefined) {
+    yield* source.stream({ offset: data.offset, endExclusive: data.offset + data.storedBytes });
+  }
+  yield* rest;
+}
+
+/** The sections that every archive has, as `source` holds them, checked against their digests. @throws {CorruptError} */
+export async function readPackedSections(
+  source: RangeSource,
+  { sections }: Pick<SectionTable, "sections">,
+): Promise<PackedSection[]> {
+  const packed: PackedSection[] = [];
   for (const name of SECTION_NAMES) {
     const { deflated, plainBytes, digest } = sections[name];
     packed.push({ name, deflated, plainBytes, digest, stored: await readStored(source, sections[name]) });
   }
-  return layOut(ranges.length === 0 ? packed : [...packed, packSection("profile", encodeProfile(ranges))]);
+  return packed;
 }

@@ -11,6 +11,7 @@ export * from "./file_range_source.ts";
 export * from "./limiter.ts";
 export * from "./local_readers.ts";
 export * from "./log.ts";
+export * from "./part_range_source.ts";
 export * from "./plain_error.ts";
 export * from "./range_source.ts";
 export * from "./retry.ts";

@@ -26,6 +26,11 @@ export interface RangeSource {
    * @throws {RangesIgnoredError} as `readRange`. @throws {ClipError}
    */
   stream(options?: StreamOptions): AsyncIterable<Uint8Array<ArrayBuffer>>;
+  /**
+   * Says that these ranges will be read next. Sources have it of which each read is a way to another machine and back:
+   * they get ranges that lie close together at once. @throws {ClipError} as `readRange`.
+   */
+  expect?(ranges: readonly ByteRange[]): Promise<void>;
 }
 
 /** What to stream. */

@@ -16,6 +16,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/index.ts")).index,
   },
   {
+    name: "create",
+    summary: "Pack a directory into a .clip file that carries its data.",
+    load: async () => (await import("./commands/create.ts")).create,
+  },
+  {
     name: "mount",
     summary: "Show an image's root file system in a directory.",
     load: async () => (await import("./commands/mount.ts")).mount,

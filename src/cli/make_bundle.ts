@@ -23,6 +23,7 @@ import { findArchive, type FoundArchive } from "./find_archive.ts";
 import type { IndexCacheChoices } from "./index_cache_options.ts";
 import type { IndexingChoices } from "./indexing_options.ts";
 import type { CommandContext, Io } from "./io.ts";
+import { requireImage } from "./open_archive_file.ts";
 import { type ContentChoices, openContent } from "./open_content.ts";
 import type { PullingChoices } from "./pulling_options.ts";
 import type { RegistryChoices } from "./registry_choices.ts";
@@ -60,6 +61,7 @@ export async function openBundleImage(choices: BundleChoices, context: CommandCo
   const looked = await findArchive(choices.file, finding, context);
   const found = { ...looked, source: source ?? looked.source };
   const archive = await found.open();
+  requireImage(archive, "run: mount it, and bring a config.json");
   const config = readImageConfig(await archive.config(), archive.description);
   const name = choices.container.user ?? config.user;
   if (!needsUserFiles(name)) return { found, archive, config, user: resolveUser(name, NO_FILES) };

@@ -13,3 +13,10 @@ export async function openArchiveFile(path: string, { atEnd }: Pick<CommandConte
 export function noSuchPath(archive: Archive, path: string): never {
   throw new ClipError("not_found", `${archive.description}: there is no ${path} in the image`);
 }
+
+/** @throws {ClipError} `unsupported` where the archive stands for a directory. `purpose`: what an image is wanted for. */
+export function requireImage(archive: Archive, purpose: string): void {
+  if (archive.isOfImage) return;
+  const problem = `${archive.description} was packed from a directory and has no image`;
+  throw new ClipError("unsupported", `${problem} to ${purpose}`);
+}

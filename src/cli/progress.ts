@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration } from "../base/mod.ts";
 import type { LayerProgress } from "../indexer/mod.ts";
+import type { PackProgress } from "../pack/mod.ts";
 import type { Io } from "./io.ts";
 
 /** How progress is shown: bars on a terminal, a line now and then, a JSON event a line, not at all. */
@@ -68,6 +69,35 @@ function createCountProgress(
     end() {
       if (live && lastMs > -Infinity) io.err("\r\x1b[K");
       if (live) lastMs = -Infinity;
+    },
+  };
+}
+
+/** Shows how far packing has come. */
+export interface PackProgressView {
+  readonly onProgress: (progress: PackProgress) => void;
+  /** Takes the line off the screen; may be called twice. */
+  end(): void;
+}
+
+/** As {@linkcode createSpanProgress}, of a directory being packed. */
+export function createPackProgress(mode: ProgressMode, io: Io): PackProgressView {
+  const live = mode === "auto" && io.terminal !== undefined;
+  const everyMs = live ? BARS_EVERY_MS : LINES_EVERY_MS;
+  let lastMs = performance.now();
+  let isShown = false;
+  return {
+    onProgress(progress) {
+      if (mode === "none" || performance.now() - lastMs < everyMs) return;
+      lastMs = performance.now();
+      isShown = live;
+      const { entries, readBytes, packedBytes } = progress;
+      const line = `${entries} entries, ${formatBytes(readBytes)} read, ${formatBytes(packedBytes)} packed`;
+      io.err(mode === "json" ? `${JSON.stringify(progress)}\n` : live ? `\r${line}\x1b[K` : `${line}\n`);
+    },
+    end() {
+      if (isShown) io.err("\r\x1b[K");
+      isShown = false;
     },
   };
 }

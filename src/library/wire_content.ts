@@ -20,19 +20,25 @@ export interface WiredContent {
 
 /** Wires an archive to the image's blobs and the caches. Nothing is fetched before the first read. @throws {ClipError} */
 export function wireContent(archive: Archive, { source, reach, ...options }: WireOptions): WiredContent {
-  const reference = parseImageReference(source ?? archive.image.source);
+  // A source of one's own is asked all the same: the archive may lie far away, and a mirror near.
+  const isOwn = source === undefined || source === archive.image.source;
+  const carried = archive.carriesData && isOwn;
+  const reference = carried ? undefined : parseImageReference(source ?? archive.image.source);
   const { deadlineMs } = options;
   // Opened when something is missing from the cache: what is complete there needs no source, not even a local one.
   let blobs: Promise<BlobStore> | undefined;
   const openBlobs = () => {
-    blobs ??= openBlobStore(reference, deadlineMs === undefined ? reach : { ...reach, requestTimeoutMs: deadlineMs });
+    blobs ??= openBlobStore(reference!, deadlineMs === undefined ? reach : { ...reach, requestTimeoutMs: deadlineMs });
     blobs.catch(() => blobs = undefined);
     return blobs;
   };
   const content = new Content({
     ...options,
     archive,
+    // What an archive carries is where the archive is, which has been reached.
+    offline: options.offline && !carried,
     blob: async (layer) => {
+      if (carried) return archive.blob(layer)!;
       const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
       return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
     },

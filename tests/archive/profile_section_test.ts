@@ -31,7 +31,7 @@ const RANGES: ProfileRange[] = [
 ];
 
 const put = async (archive: Uint8Array, ranges: readonly ProfileRange[]) =>
-  join(await withProfile(memoryRangeSource(archive, "some.clip"), ranges));
+  join(await Array.fromAsync(withProfile(memoryRangeSource(archive, "some.clip"), ranges)));
 
 test("a profile is put in, replaced and taken out; all else stays as it is", async () => {
   const profiled = await put(SAMPLE, RANGES);
@@ -94,7 +94,7 @@ test("a profile of no ranges, of too many, or cut short", async () => {
   }
 });
 
-test("the row of a profile is checked as the others are, and a fourteenth section is refused", async () => {
+test("the row of a profile is checked as the others are, and a fourteenth section is refused where there are no data", async () => {
   const profiled = await put(SAMPLE, RANGES);
   const resigned = (change: (view: DataView<ArrayBuffer>) => void) => {
     const bytes = profiled.slice();

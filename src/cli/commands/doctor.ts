@@ -71,7 +71,8 @@ async function checkSubject(text: string, registry: RegistryChoices, context: Co
   const isFile = isFileName(text) || await Deno.stat(text).then(({ isFile }) => isFile, () => false);
   if (!isFile || isRegistry(text) && !text.endsWith(".clip")) return await checkRegistry(text, options);
   try {
-    const { image } = await openArchiveFile(text, context);
+    const { image, carriesData } = await openArchiveFile(text, context);
+    if (carriesData) return [ok("archive", `${text} can be read, and carries its data`)];
     return [ok("archive", `${text} can be read`), ...await checkRegistry(image.source, options)];
   } catch (error) {
     return [fail("archive", messageOf(error), "clip index makes a new one")];

@@ -21,7 +21,7 @@ index takes. --json adds the image's config.`,
   }),
   async run({ file, json }, { io, atEnd }) {
     const archive = await openArchiveFile(file, { atEnd });
-    const config = parseConfig(await archive.config(), file);
+    const config = archive.isOfImage ? parseConfig(await archive.config(), file) : null;
     const facts = gather(archive, layersOfImage(config));
     if (!json) return io.out(present(facts));
     io.out(`${JSON.stringify({ ...facts, config }, undefined, 2)}\n`);
@@ -64,7 +64,9 @@ function gather(archive: Archive, imageLayers: number | undefined) {
     // More than `layers` holds where the lowest alone were indexed.
     imageLayers: imageLayers ?? image.layers.length,
     layers: image.layers.map((layer, number) => ({ ...layer, ...describeLayer(archive, number) })),
+    carriesData: archive.carriesData,
     sections: Object.fromEntries([
+      ...(archive.table.data === undefined ? [] : [archive.table.data]),
       ...SECTION_NAMES.map((name) => archive.table.sections[name]),
       ...(archive.table.profile === undefined ? [] : [archive.table.profile]),
     ].map(({ name, storedBytes, plainBytes }) => [name, { storedBytes, plainBytes }])),
@@ -102,11 +104,16 @@ function present(facts: ReturnType<typeof gather>): string {
   const lines = [
     `file        ${facts.file}, ${formatBytes(facts.bytes)}${share}`,
     `id          ${facts.id}`,
-    `source      ${facts.source}`,
-    `platform    ${platform.os}/${platform.architecture}${variant}`,
-    `manifest    ${facts.manifest.digest}`,
-    `config      ${facts.configDigest}`,
-    `indexed     ${options.strategy} checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`,
+    ...(facts.source === "" ? [`source      a directory: no image`] : [
+      `source      ${facts.source}`,
+      `platform    ${platform.os}/${platform.architecture}${variant}`,
+      `manifest    ${facts.manifest.digest}`,
+      `config      ${facts.configDigest}`,
+    ]),
+    facts.source === ""
+      ? `packed      ${options.strategy}, chunks of ${formatBytes(options.spacingBytes)}`
+      : `indexed     ${options.strategy} checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`,
+    `data        ${facts.carriesData ? "in the file" : "at the source"}`,
     `tree        ${tree.entries} entries, ${tree.inodes} inodes, ${tree.files} files of ${formatBytes(tree.fileBytes)}`,
     `layers      ${layerCount}, ${formatBytes(compressedBytes)} (${formatBytes(plainBytes)} unpacked)`,
   ];

@@ -81,7 +81,7 @@ async function replace(
   const opened = new LazyFile(file);
   atEnd(() => opened.close());
   const source = new FileRangeSource({ file: opened, offset: 0, sizeBytes: opened.sizeBytes(), description: file });
-  await writeFileAtomically(file, await withProfile(source, ranges));
+  await writeFileAtomically(file, withProfile(source, ranges));
 }
 
 async function show(file: string, text: boolean, context: CommandContext): Promise<void> {

@@ -6,7 +6,7 @@ import { FileRangeSource, LazyFile } from "../../base/mod.ts";
 import { parseImageReference } from "../../oci/mod.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
-import { openArchiveFile } from "../open_archive_file.ts";
+import { openArchiveFile, requireImage } from "../open_archive_file.ts";
 import { registryOptions } from "../options.ts";
 import { pushIndex, pushingFields } from "../pushing.ts";
 
@@ -29,6 +29,7 @@ the image is not where it was indexed; it has to be the very image. Needs a logi
   }),
   async run({ file, image, pushing, registry }, context) {
     const archive = await openArchiveFile(file, context);
+    requireImage(archive, "be stored beside");
     const opened = new LazyFile(file);
     context.atEnd(() => opened.close());
     const source = new FileRangeSource({ file: opened, offset: 0, sizeBytes: opened.sizeBytes(), description: file });

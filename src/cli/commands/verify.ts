@@ -19,7 +19,7 @@ import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_option
 import { indexWithProgress } from "../index_with_progress.ts";
 import { defaultIndexing } from "../indexing_options.ts";
 import type { CommandContext } from "../io.ts";
-import { openArchiveFile } from "../open_archive_file.ts";
+import { openArchiveFile, requireImage } from "../open_archive_file.ts";
 import { inflateOption, registryOptions, sourceOption } from "../options.ts";
 import { type RegistryChoices, sourceOptions } from "../registry_choices.ts";
 
@@ -28,7 +28,8 @@ export const verify = defineCommand({
   summary: "Check a .clip file, and the image's layers against it.",
   description:
     message`Checks every section's digest, every index, every window, and that manifest and config are the ones \
-named. With --layers it also fetches every layer, decodes every span from its own checkpoint and compares the digest. \
+named. With --layers it also fetches every layer, unless the archive carries it, decodes every span from its own checkpoint and compares the \
+digest. \
 With --index it makes the index anew from the layers and compares all of it: then nothing is believed but the \
 manifest's digest.`,
   examples: ["clip verify ubuntu.clip", "clip verify --layers ubuntu.clip", "clip verify --index ubuntu.clip"],
@@ -43,12 +44,19 @@ manifest's digest.`,
   }),
   async run({ file, layers, index, source, ...choices }, context) {
     const archive = await openArchiveFile(file, context);
-    await archive.verify();
     const { io } = context;
+    await archive.verify(io.signal);
     io.out(`${file}: structure and checksums are right\n`);
     if (!layers && !index) return;
+    if (layers && archive.carriesData && source === undefined) {
+      io.out(`${file}: ${await verifyCarried(archive, choices, context)}\n`);
+      if (!index) return;
+    }
+    if (source === undefined) requireImage(archive, "compare it with");
     const reference = parseImageReference(source ?? archive.image.source);
-    if (layers) io.out(`${file}: ${await verifySpans(archive, reference, choices, context)}\n`);
+    if (layers && (!archive.carriesData || source !== undefined)) {
+      io.out(`${file}: ${await verifySpans(archive, reference, choices, context)}\n`);
+    }
     if (index) await verifyWhole(archive, reference, choices, context);
     if (index) io.out(`${file}: all of it is what ${formatImageReference(reference)} says\n`);
   },
@@ -58,6 +66,13 @@ interface VerifyChoices {
   readonly inflate: InflateName;
   readonly reuse: IndexCacheChoices;
   readonly registry: RegistryChoices;
+}
+
+/** As `verifySpans`, of an archive that carries its data. */
+async function verifyCarried(archive: Archive, { inflate }: VerifyChoices, { io }: CommandContext): Promise<string> {
+  const blob = (layer: number) => archive.blob(layer)!;
+  const { spans, plainBytes } = await verifyLayers(archive, { blob, signal: io.signal, inflate });
+  return `${spans} spans of ${formatBytes(plainBytes)} that it carries are right`;
 }
 
 /** Every span against its digest; what was verified. @throws {ClipError} */

@@ -1,0 +1,4 @@
+/** Packing: a directory, or an image's layers, into an archive that carries its data. */
+export { canCompress, defaultCompression } from "./compress_chunk.ts";
+export type { Compression } from "./compress_messages.ts";
+export { packDirectory, type PackedDirectory, type PackOptions, type PackProgress } from "./pack_directory.ts";
