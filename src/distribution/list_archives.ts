@@ -1,4 +1,4 @@
-import type { ArtifactRepository, Descriptor } from "../oci/mod.ts";
+import type { Artifact, ArtifactRepository, Descriptor } from "../oci/mod.ts";
 import { CorruptError, type Digest } from "../base/mod.ts";
 import { ARCHIVE_TYPE, keptTag } from "./archive_artifact.ts";
 
@@ -15,21 +15,33 @@ export interface ListedArchive {
 
 /**
  * The archives of an image: those that the registry lists, or else those that are listed under the referrers' tag; and
- * the one under the kept tag, where that is none of them: so it is found after the list is lost. @throws {ClipError}
+ * the one under the kept tag, where that is none of them. @throws {ClipError}
  */
 export async function listArchives(repository: ArtifactRepository, manifest: Digest): Promise<ListedArchive[]> {
+  const listed = await listReferred(repository, manifest);
+  const kept = await readKept(repository, manifest);
+  const isNew = kept !== undefined && !listed.some(({ entry }) => entry.digest === kept.entry.digest);
+  return isNew ? [...listed, kept] : listed;
+}
+
+/** The archives that a list names as the image's. @throws {ClipError} */
+export async function listReferred(repository: ArtifactRepository, manifest: Digest): Promise<ListedArchive[]> {
   const { entries, kept } = await repository.list(manifest, ARCHIVE_TYPE);
   const foundBy = kept === "api" ? "referrers API" : "referrers tag";
-  const listed = entries.map((entry): ListedArchive => ({ entry, foundBy }));
-  const tagged = await repository.read(keptTag(manifest)).catch((error) => {
+  return entries.map((entry): ListedArchive => ({ entry, foundBy }));
+}
+
+/** The archive under the kept tag; undefined where there is none. @throws {ClipError} */
+export async function readKept(repository: ArtifactRepository, manifest: Digest): Promise<ListedArchive | undefined> {
+  const artifact = await repository.read(keptTag(manifest)).catch((error) => {
     // Whatever else has that tag is none of ours.
     if (error instanceof CorruptError) return undefined;
     throw error;
   });
-  if (tagged?.artifactType !== ARCHIVE_TYPE || listed.some(({ entry }) => entry.digest === tagged.digest)) {
-    return listed;
-  }
-  const { digest, sizeBytes, annotations, artifactType, mediaType } = tagged;
-  const entry = { digest, sizeBytes, annotations, artifactType, mediaType, isAttachment: true };
-  return [...listed, { entry, foundBy: "kept tag" }];
+  return artifact?.artifactType === ARCHIVE_TYPE ? { entry: entryOf(artifact), foundBy: "kept tag" } : undefined;
+}
+
+/** An artifact as a list would name it. */
+export function entryOf({ digest, sizeBytes, annotations, artifactType, mediaType }: Artifact): Descriptor {
+  return { digest, sizeBytes, annotations, artifactType, mediaType, isAttachment: true };
 }

@@ -10,18 +10,11 @@ import {
   MIB,
   verifyDigest,
 } from "../base/mod.ts";
-import {
-  type Artifact,
-  ArtifactRepository,
-  type Descriptor,
-  formatImageReference,
-  type Image,
-  type SourceOptions,
-} from "../oci/mod.ts";
+import { type Artifact, ArtifactRepository, formatImageReference, type Image, type SourceOptions } from "../oci/mod.ts";
 import { ARCHIVE_TYPE } from "./archive_artifact.ts";
 import { checkArchive } from "./check_archive.ts";
 import { chooseArchives, type Wanted } from "./choose_archives.ts";
-import { type FoundBy, listArchives, type ListedArchive } from "./list_archives.ts";
+import { entryOf, type FoundBy, type ListedArchive, listReferred, readKept } from "./list_archives.ts";
 
 /** An archive holds less than its image; of small images it may hold more. */
 const FREE_BYTES = 64 * MIB;
@@ -61,7 +54,7 @@ export async function pullArchive(image: Image, options: PullOptions): Promise<P
   try {
     const unfit: ClipError[] = [];
     const warn = (error: ClipError) => options.log.warn(`an index is passed over: ${error.message}`);
-    for (const { entry, foundBy } of (await candidates(repository, image, options)).slice(0, MAX_TRIES)) {
+    for await (const { entry, foundBy } of candidates(repository, image, options)) {
       try {
         const artifact = await readArtifact(repository, entry.digest, image);
         await options.approve?.(artifact, repository);
@@ -83,20 +76,24 @@ export async function pullArchive(image: Image, options: PullOptions): Promise<P
   }
 }
 
-/** Best first. */
-async function candidates(
+/** Best first; the kept tag is asked for only where those that are listed will not do. */
+async function* candidates(
   repository: ArtifactRepository,
-  image: Image,
+  { manifestDigest }: Image,
   { artifact: name, ...wanted }: PullOptions,
-): Promise<readonly Pick<ListedArchive, "entry" | "foundBy">[]> {
-  if (name === undefined) {
-    const listed = await listArchives(repository, image.manifestDigest);
-    const of = new Map<Descriptor, ListedArchive>(listed.map((each) => [each.entry, each]));
-    return chooseArchives([...of.keys()], wanted).map((entry) => of.get(entry)!);
+): AsyncGenerator<ListedArchive> {
+  if (name !== undefined) {
+    const artifact = await repository.read(name);
+    if (artifact === undefined) throw new ClipError("not_found", `${repository.name}: there is no ${name}`);
+    yield { entry: entryOf(artifact), foundBy: "its name" };
+    return;
   }
-  const artifact = await repository.read(name);
-  if (artifact === undefined) throw new ClipError("not_found", `${repository.name}: there is no ${name}`);
-  return [{ entry: { ...artifact, isAttachment: true }, foundBy: "its name" }];
+  const listed = await listReferred(repository, manifestDigest);
+  const chosen = chooseArchives(listed.map(({ entry }) => entry), wanted).slice(0, MAX_TRIES);
+  for (const entry of chosen) yield { entry, foundBy: listed[0]!.foundBy };
+  const kept = await readKept(repository, manifestDigest);
+  if (kept === undefined || chosen.some(({ digest }) => digest === kept.entry.digest)) return;
+  if (chooseArchives([kept.entry], wanted).length > 0) yield kept;
 }
 
 /** The manifest of an artifact that was found. @throws {ClipError} where it is no archive, or of another image. */
