@@ -88,7 +88,9 @@ class Upload {
       location = uploadLocation(taken);
     }
     const rest = this.#bytes.subarray(sentBytes);
-    const headers = sentBytes === 0 ? {} : { "content-range": `${sentBytes}-${this.#bytes.length - 1}` };
+    const headers: Record<string, string> = sentBytes === 0
+      ? {}
+      : { "content-range": `${sentBytes}-${this.#bytes.length - 1}` };
     const stored = await this.#send("PUT", withDigest(location, this.#digest), headers, rest, [201]);
     const stated = stored.headers.get("docker-content-digest");
     if (stated !== null && stated !== this.#digest) {
