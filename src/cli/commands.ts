@@ -77,6 +77,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/extract.ts")).extract,
   },
   {
+    name: "export",
+    summary: "Write the files of an image as a tar stream.",
+    load: async () => (await import("./commands/export.ts")).export_,
+  },
+  {
     name: "stat",
     summary: "Tell all about a file of an indexed image.",
     load: async () => (await import("./commands/stat.ts")).stat,

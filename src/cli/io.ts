@@ -7,6 +7,10 @@ export const ExitStatus = { done: 0, failed: 1, usage: 2, interrupted: 130, brok
 export interface Io {
   /** Writes a result. @throws {BrokenPipeError} when nobody reads any more. */
   out(data: string | Uint8Array): void;
+  /** Writes a part of a long result while other work goes on; `data` is not to change before it resolves. */
+  stream(data: Uint8Array): Promise<void>;
+  /** Whether results go to a terminal. */
+  readonly isOutTerminal: boolean;
   /** Writes for people: progress, errors. Never throws. */
   err(text: string): void;
   /** Whether standard error is a terminal, and how wide. */

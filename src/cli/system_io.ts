@@ -19,6 +19,15 @@ export function systemIo(): Io {
         throw error;
       }
     },
+    async stream(data) {
+      try {
+        for (let at = 0; at < data.length;) at += await Deno.stdout.write(data.subarray(at));
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) throw new BrokenPipeError();
+        throw error;
+      }
+    },
+    isOutTerminal: Deno.stdout.isTerminal(),
     err(text) {
       try {
         writeAll(Deno.stderr, new TextEncoder().encode(text));

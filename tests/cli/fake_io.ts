@@ -20,6 +20,7 @@ export class FakeIo implements Io {
   readonly stop = new AbortController();
   readonly signal = this.stop.signal;
   terminal: { readonly columns: number } | undefined;
+  isOutTerminal = false;
   variables: Record<string, string> = {};
   /** What can be read from standard input. */
   input = "";
@@ -32,6 +33,11 @@ export class FakeIo implements Io {
   out(data: string | Uint8Array): void {
     if (this.chunks.length >= this.writesBeforeClosed) throw new BrokenPipeError();
     this.chunks.push(typeof data === "string" ? new TextEncoder().encode(data) : data.slice());
+  }
+
+  // deno-lint-ignore require-await -- a failure is a rejection
+  async stream(data: Uint8Array): Promise<void> {
+    this.out(data);
   }
 
   err(text: string): void {

@@ -2,19 +2,18 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
-import { formatBytes, formatDuration, UsageError, utf8ToByteString } from "../../base/mod.ts";
-import type { Archive } from "../../archive/mod.ts";
-import { extractArchive, type Extracted, findDirent, Selection } from "../../extract/mod.ts";
+import { formatBytes, formatDuration, UsageError } from "../../base/mod.ts";
+import { extractArchive, type Extracted } from "../../extract/mod.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
 import { pullingOptions } from "../pulling_options.ts";
-import { noSuchPath } from "../open_archive_file.ts";
 import { openContent } from "../open_content.ts";
 import { contentOptions, registryOptions } from "../options.ts";
 import { createBytesProgress } from "../progress.ts";
+import { selectPaths } from "../select_paths.ts";
 
 /** `clip extract` */
 export const extract = defineCommand({
@@ -84,13 +83,6 @@ devices), and are told so.`,
     }
   },
 });
-
-/** What paths name, with all below it. @throws {ClipError} `not_found` */
-export function selectPaths(archive: Archive, paths: readonly string[]): Selection {
-  if (paths.length === 0) return new Selection(archive.tree);
-  const dirents = paths.map((path) => findDirent(archive.tree, utf8ToByteString(path)) ?? noSuchPath(archive, path));
-  return new Selection(archive.tree, dirents);
-}
 
 function summary(
   { nodes, dataBytes, resumedFiles }: Extracted,
