@@ -9,6 +9,7 @@
 import { build, stop } from "esbuild";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { collectLicences } from "./licences.ts";
 import { type Lock, runtimeLock, withoutDevelopment } from "./runtime_packages.ts";
 import { runningCommit } from "../src/cli/version.ts";
 
@@ -20,6 +21,8 @@ const WORKERS = [
   "src/mount/serve_worker.ts",
   "src/pack/compress_worker.ts",
 ];
+/** For `clip version --licences`: of all that is inside. */
+const LICENCES = "licences.txt";
 /**
  * New objects have 4 MiB a thread before they are looked through, not up to 16: most of clip's data are no objects. The
  * collector can be called by hand: a mount that is at rest gives its memory back.
@@ -104,6 +107,7 @@ async function joinModules(): Promise<void> {
     await stop();
   }
   await Deno.writeTextFile(`${work}/out/deno.json`, "{}");
+  await Deno.writeTextFile(`${work}/out/${LICENCES}`, await collectLicences(root));
   // They are embedded too: with one time for all, the same source makes the same executable.
   for await (const { name } of Deno.readDir(`${work}/out`)) await Deno.utime(`${work}/out/${name}`, 0, 0);
 }
@@ -116,7 +120,7 @@ async function compile(): Promise<number> {
   const output = resolve(values.output);
   await Deno.mkdir(new URL(".", `file://${output}`).pathname, { recursive: true });
   const args = ["compile", "--quiet", "--no-check", "--no-code-cache", "--allow-all", "--output", output, V8_FLAGS];
-  for (const worker of WORKERS) args.push("--include", worker.replace(/^.*\//, ""));
+  for (const file of [...WORKERS, LICENCES]) args.push("--include", file.replace(/^.*\//, ""));
   if (values.target !== undefined) args.push("--target", values.target);
   const status = await deno([...args, "main.ts"], `${work}/out`);
   if (status === 0) await checkMachine(output, values.target ?? Deno.build.target);

@@ -7,10 +7,9 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { sha256 } from "../src/base/mod.ts";
 import { VERSION } from "../src/cli/version.ts";
-import { type Lock, runtimeLock } from "./runtime_packages.ts";
+import { collectLicences } from "./licences.ts";
 
 const DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md"];
-const LICENCE_FILE = /^(licen[cs]e|copying|notice)/i;
 
 const root = new URL("..", import.meta.url).pathname;
 const { values } = parseArgs({
@@ -29,7 +28,7 @@ try {
   await Deno.mkdir(folder);
   await makeBinary(`${folder}/clip`);
   for (const document of DOCUMENTS) await Deno.copyFile(`${root}${document}`, `${folder}/${document}`);
-  await Deno.writeTextFile(`${folder}/THIRD_PARTY_LICENSES`, await licences());
+  await Deno.writeTextFile(`${folder}/THIRD_PARTY_LICENSES`, await collectLicences(root));
   for await (const { name } of Deno.readDir(folder)) {
     await Deno.chmod(`${folder}/${name}`, name === "clip" ? 0o755 : 0o644);
   }
@@ -45,26 +44,6 @@ async function makeBinary(path: string): Promise<void> {
   const script = `${root}scripts/compile.ts`;
   const target = values.target === Deno.build.target ? [] : ["--target", values.target];
   await run(Deno.execPath(), ["run", "-A", "--quiet", script, "--output", path, ...target]);
-}
-
-/** The licences of all packages inside, as they are in the packages. */
-async function licences(): Promise<string> {
-  const lock: Lock = JSON.parse(await Deno.readTextFile(`${root}deno.lock`));
-  const info = JSON.parse(await run(Deno.execPath(), ["info", "--json"]));
-  const parts = [
-    `The executable contains Deno ${Deno.version.deno} (MIT, https://github.com/denoland/deno/blob/main/LICENSE.md) and ` +
-    `V8 ${Deno.version.v8} (BSD, https://chromium.googlesource.com/v8/v8/+/main/LICENSE), and these packages:\n`,
-  ];
-  for (const id of Object.keys(runtimeLock(lock).npm).sort()) {
-    const at = id.lastIndexOf("@");
-    const folder = `${info.npmCache}/registry.npmjs.org/${id.slice(0, at)}/${id.slice(at + 1)}`;
-    const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => LICENCE_FILE.test(name))
-      .sort();
-    const texts = await Promise.all(names.map((name) => Deno.readTextFile(`${folder}/${name}`)));
-    const { license } = JSON.parse(await Deno.readTextFile(`${folder}/package.json`));
-    parts.push(`${"=".repeat(80)}\n${id}: ${license}\n\n${texts.map((text) => text.trim()).join("\n\n")}\n`);
-  }
-  return parts.join("\n");
 }
 
 /** Names in order, no times, no owners: nothing of this machine. */

@@ -47,6 +47,12 @@ e2eTest(
     });
     for (const name of ["ioredis@", "pako@", "@optique/core@"]) assert.ok(licences.includes(name), name);
     assert.ok(!licences.includes("esbuild@"), "what only development needs is not inside");
+    if (CLIP_COMMAND.length === 1) {
+      const inside = await mustRun([...CLIP_COMMAND, "version", "--licences"]);
+      // The Deno that tests is not the one that compiled.
+      const ofNoVersion = (text: string) => text.replaceAll(/^(Deno|V8) [^:,]*/gm, "$1");
+      assert.equal(ofNoVersion(inside), ofNoVersion(licences));
+    }
 
     const files = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, async (request) => {
       const file = await Deno.open(`${bench.path("release")}${new URL(request.url).pathname}`).catch(() => undefined);

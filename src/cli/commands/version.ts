@@ -4,6 +4,7 @@ import { withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
 import { FORMAT_VERSION } from "../../archive/mod.ts";
 import { defineCommand } from "../command.ts";
+import { readLicences } from "../licences.ts";
 import { runningCommit, VERSION } from "../version.ts";
 
 /** `clip version` */
@@ -12,9 +13,16 @@ export const version = defineCommand({
   description:
     message`Tells the version of clip, the commit it was made of, the version of the .clip format it reads and writes, those \
 of the Deno and the V8 inside, and for which machines it was made.`,
-  examples: ["clip version", "clip version --json"],
-  parser: object({ json: withDefault(flag("--json", { description: message`As JSON.` }), false) }),
-  async run({ json }, { io }) {
+  examples: ["clip version", "clip version --json", "clip version --licences | less"],
+  parser: object({
+    json: withDefault(flag("--json", { description: message`As JSON.` }), false),
+    licences: withDefault(
+      flag("--licences", { description: message`Show the licences of all that is inside the executable instead.` }),
+      false,
+    ),
+  }),
+  async run({ json, licences }, { io }) {
+    if (licences) return io.out(await readLicences());
     const { deno, v8 } = Deno.version;
     const { target } = Deno.build;
     const commit = await runningCommit();
