@@ -35,7 +35,7 @@ export async function changeReferrersTag(
   const name = referrersTag(subject);
   const digest = "add" in change ? change.add.digest : change.remove;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    const { index, bytes, etag } = await readReferrersTag(client, subject, signal);
+    const { index, bytes, etag } = await readReferrersTag(client, subject, { signal, access: "push" });
     const isNamed = index?.entries.some((entry) => entry.digest === digest) ?? false;
     if (isNamed === ("add" in change)) return;
     const stored: readonly Entry[] = index === undefined ? [] : JSON.parse(new TextDecoder().decode(bytes)).manifests;

@@ -37,7 +37,7 @@ export async function listReferrers(
   const ofType = (entries: readonly Descriptor[]) => entries.filter((entry) => entry.artifactType === artifactType);
   const listed = await readList(client, subject, artifactType, signal);
   if (listed !== undefined) return { entries: ofType(listed), kept: "api" };
-  const { index } = await readReferrersTag(client, subject, signal);
+  const { index } = await readReferrersTag(client, subject, { signal });
   return { entries: ofType(index?.entries ?? []), kept: "tag" };
 }
 
@@ -107,16 +107,19 @@ export interface TaggedReferrers {
   readonly etag: string | undefined;
 }
 
-/** The list that those who push keep. @throws as {@linkcode listReferrers}. */
+/**
+ * The list that those who push keep. @throws as {@linkcode listReferrers}.
+ * @param access `push` for who is going to change it: then the registry itself is asked, as who may push.
+ */
 export async function readReferrersTag(
   client: RegistryClient,
   subject: Digest,
-  signal?: AbortSignal,
+  { signal, access = "pull" }: { signal?: AbortSignal | undefined; access?: "pull" | "push" } = {},
 ): Promise<TaggedReferrers> {
   const path = `manifests/${referrersTag(subject)}`;
   return await client.retry(async () => {
     const headers = { accept: MediaType.ociIndex };
-    const response = await client.open({ path, headers, expected: [200, 404], signal });
+    const response = await client.open({ path, access, headers, expected: [200, 404], signal });
     try {
       if (response.status === 404) return { index: undefined, bytes: new Uint8Array(0), etag: undefined };
       const bytes = await response.readAll(MAX_MANIFEST_BYTES);

@@ -10,6 +10,9 @@ function clipCommand(): string[] {
   return [Deno.execPath(), "run", "-A", "--quiet", new URL("../../main.ts", import.meta.url).pathname];
 }
 
+/** For a clip with another HOME: where deno, if it runs clip, has its packages. */
+export const DENO_DIR: string = Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+
 /** Runs `clip` with `args` to its end. */
 export function clip(args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
   return runProgram([...CLIP_COMMAND, ...args], options);

@@ -6,7 +6,7 @@ import { logOptions } from "../../src/cli/basic_options.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { fencesOf } from "../docs/fences.ts";
 import { startRegistry } from "../real_registry.ts";
-import { CLIP_COMMAND } from "./clip_process.ts";
+import { CLIP_COMMAND, DENO_DIR } from "./clip_process.ts";
 import { writeSmallImage } from "./oci_layout.ts";
 import { mustRun } from "./programs.ts";
 import { e2eTest } from "./workbench.ts";
@@ -44,6 +44,7 @@ e2eTest("docs/distribution.md: the recipes do what they say", [
     const env = {
       PATH: `${programs}:${Deno.env.get("PATH")}`,
       HOME: bench.directory(`home-${name}`),
+      DENO_DIR,
       CLIP_CACHE_DIR: bench.path(`cache-${name}`),
       CLIP_RUNTIME_DIR: bench.runtimeDir,
       COSIGN_PASSWORD: "",

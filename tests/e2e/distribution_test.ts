@@ -4,20 +4,24 @@ import { FaultProxy } from "../fault_proxy.ts";
 import { OLAREG_NEEDS, startOlareg } from "../olareg.ts";
 import { startRegistry } from "../real_registry.ts";
 import { writeSmallImage } from "./oci_layout.ts";
+import { DENO_DIR } from "./clip_process.ts";
 import { mustRun } from "./programs.ts";
+import { secondMachine } from "./second_machine.ts";
 import { e2eTest, type Workbench } from "./workbench.ts";
 
 const NEEDS = ["/dev/fuse", "root", "skopeo"];
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const TYPE = "application/vnd.clip.archive.v1";
+/** An oras to look at what is stored as others see it. */
+const ORAS = Deno.env.get("CLIP_ORAS");
 
-/** The image `test/image:v1` in a registry, and the layers' digests. */
-async function pushImage(bench: Workbench, host: string): Promise<{ image: string; layers: string[] }> {
-  const layers = writeSmallImage(bench.path("layout"));
+/** The image `test/image:v1` in a registry; its name. */
+async function pushImage(bench: Workbench, host: string): Promise<string> {
+  writeSmallImage(bench.path("layout"));
   const image = `${host}/test/image:v1`;
   const copy = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"];
   await mustRun([...copy, `oci:${bench.path("layout")}:latest`, `docker://${image}`]);
-  return { image, layers: layers.map(({ digest }) => digest) };
+  return image;
 }
 
 /** The manifest of an artifact or a list as skopeo shows it. */
@@ -31,14 +35,9 @@ async function listed(bench: Workbench, image: string): Promise<{ digest: string
   return lines.map((line) => JSON.parse(line));
 }
 
-/** A machine that has nothing of the first one's: another home, another cache. */
-function secondMachine(bench: Workbench): { env: Record<string, string> } {
-  return { env: { HOME: bench.directory("home2"), CLIP_CACHE_DIR: bench.path("cache2") } };
-}
-
-/** Pushes, looks at what is stored, and mounts elsewhere. @returns What was pushed. */
-async function pushAndMount(bench: Workbench, host: string, foundBy: string): Promise<string> {
-  const { image, layers } = await pushImage(bench, host);
+/** Indexes, pushes, and looks at what is stored. @returns What was pushed. */
+async function indexAndPush(bench: Workbench, host: string, foundBy: string): Promise<string> {
+  const image = await pushImage(bench, host);
   const repository = image.slice(0, image.lastIndexOf(":"));
   await bench.mustClip(["index", "--plain-http", "--progress", "none", image, "-o", "own.clip"]);
   const said = await bench.mustClip(["push", "--plain-http", "own.clip"]);
@@ -59,22 +58,15 @@ async function pushAndMount(bench: Workbench, host: string, foundBy: string): Pr
   assert.deepEqual(await listed(bench, image).then((all) => all.map((each) => [each.digest, each.foundBy])), [
     [digest, foundBy],
   ]);
+  if (ORAS !== undefined) {
+    const discover = [ORAS, "discover", "--plain-http", "--format", "json", image];
+    const { manifests } = JSON.parse(await mustRun(discover));
+    assert.deepEqual([manifests[0].digest, manifests[0].artifactType], [digest, TYPE]);
+    const folder = bench.directory("oras");
+    await mustRun([ORAS, "pull", "--plain-http", `${repository}@${digest}`], { cwd: folder });
+    assert.deepEqual(Deno.readFileSync(`${folder}/own.clip`), Deno.readFileSync(bench.path("own.clip")));
+  }
 
-  const proxy = new FaultProxy(host);
-  bench.defer(() => proxy.stop());
-  const elsewhere = `${proxy.host}/test/image:v1`;
-  const second = secondMachine(bench);
-  const options = ["--plain-http", "--pull", "only"];
-  const mount = await bench.mount(elsewhere, "mnt", options, second);
-  assert.match(mount.log(), /clip: info: the index was pulled artifact=/);
-  assert.ok(proxy.seen.some(({ path }) => path.endsWith(`/manifests/${digest}`)));
-  const ofLayers = () => proxy.seen.filter(({ path }) => layers.some((layer) => path.endsWith(layer)));
-  assert.deepEqual(ofLayers(), [], "no layer is fetched for the index");
-  // Manifest, config, the list, the artifact, the index; where there is no API, that is asked for in vain.
-  assert.equal(proxy.seen.length, foundBy === "referrers API" ? 5 : 6, proxy.seen.map(({ path }) => path).join("\n"));
-  assert.equal(await mustRun(["cat", `${mount.directory}/etc/motd`]), "hello\n");
-  assert.equal(ofLayers().length, 1);
-  await bench.mustClip(["unmount", mount.directory], second);
   return digest;
 }
 
@@ -84,21 +76,28 @@ e2eTest("a registry without the referrers API: its list has a tag, and garbage c
 ], async (bench) => {
   const registry = (await startRegistry())!;
   bench.defer(registry.stop);
-  const digest = await pushAndMount(bench, registry.host, "referrers tag");
+  const digest = await indexAndPush(bench, registry.host, "referrers tag");
   const image = `${registry.host}/test/image:v1`;
   const { subject } = await inspect(`${registry.host}/test/image@${digest}`);
   const list = await inspect(`${registry.host}/test/image:${subject.digest.replace(":", "-")}`);
   assert.deepEqual(list.manifests.map((entry: { digest: string }) => entry.digest), [digest]);
   assert.equal(list.manifests[0].artifactType, TYPE);
 
-  // What comes from the other machine is written down as fetched from where this one pulled it.
-  const proxy = new FaultProxy(registry.host);
-  bench.defer(() => proxy.stop());
-  const verified = ["pull", "--plain-http", "--verify-index", `${proxy.host}/test/image:v1`, "-o", "pulled.clip"];
-  const found = /^pulled\.clip: .*, found by referrers tag, is what the layers say\n(sha256:\w+)\n$/;
-  assert.equal(found.exec(await bench.mustClip(verified, secondMachine(bench)))?.[1], digest);
+  const second = await secondMachine(bench, registry.host);
+  const elsewhere = `${second.host}/test/image:v1`;
+  const directory = bench.directory("mnt");
+  const logFile = bench.path("mnt.log");
+  const options = ["--daemon", "--plain-http", "--pull", "only", "--log-file", logFile, "--log-level", "info"];
+  const mounted = await second.clip(["mount", ...options, elsewhere, directory]);
+  assert.equal(mounted.code, 0, mounted.stderr);
+  assert.match(Deno.readTextFileSync(logFile), /clip: info: the index was pulled artifact=/);
+  assert.equal(await mustRun(["cat", `${directory}/etc/motd`]), "hello\n");
+  assert.equal((await second.clip(["unmount", directory])).code, 0);
+  // What was made for this machine's registry names the place that the other one pulled it from.
+  const verified = await second.clip(["pull", "--plain-http", "--verify-index", elsewhere, "-o", "pulled.clip"]);
+  assert.match(verified.stdout, /^pulled\.clip: .*, found by referrers tag, is what the layers say\nsha256:\w+\n$/);
   const { source } = JSON.parse(await bench.mustClip(["inspect", "--json", "pulled.clip"]));
-  assert.equal(source, `docker://${proxy.host}/test/image@${subject.digest}`);
+  assert.equal(source, `docker://${second.host}/test/image@${subject.digest}`);
 
   const pull = async () => {
     const { code, stdout, stderr } = await bench.clip(["pull", "--plain-http", image, "-o", "kept.clip"]);
@@ -131,21 +130,31 @@ e2eTest("a registry with the referrers API; layers' indexes in a repository of t
   ...OLAREG_NEEDS,
 ], async (bench) => {
   const host = await startOlareg(bench);
-  const digest = await pushAndMount(bench, host, "referrers API");
+  const digest = await indexAndPush(bench, host, "referrers API");
   const { layers } = (await inspect(`${host}/test/image:v1`)) as { layers: { digest: string }[] };
   const isOfLayer = (path: string) => layers.some(({ digest }) => path.endsWith(digest));
+  const proxy = new FaultProxy(host);
+  bench.defer(() => proxy.stop());
+  const env = { HOME: bench.directory("home2"), DENO_DIR, CLIP_CACHE_DIR: bench.path("cache2") };
+  const mount = await bench.mount(`${proxy.host}/test/image:v1`, "mnt", ["--plain-http", "--pull", "only"], { env });
+  // Manifest, config, the list, the artifact, the index.
+  assert.equal(proxy.seen.length, 5, proxy.seen.map(({ path }) => path).join("\n"));
+  assert.ok(!proxy.seen.some(({ path }) => isOfLayer(path)), "no layer is fetched for the index");
+  assert.equal(await mustRun(["cat", `${mount.directory}/etc/motd`]), "hello\n");
+  assert.equal(proxy.seen.filter(({ path }) => isOfLayer(path)).length, 1);
+  await bench.mustClip(["unmount", mount.directory], { env });
+  proxy.seen.length = 0;
+
   const image = `${host}/test/image:v1`;
   const shared = ["--plain-http", "--progress", "none", "--layer-indexes", `${host}/test/layers`];
   const made = await bench.mustClip(["index", ...shared, "--push", "--use-case", "fast-read", image]);
   assert.match(made, /pushed image-v1\.clip: /);
   assert.equal((await listed(bench, image)).length, 2);
   // Another machine joins layers that it has never seen: nothing of them is fetched.
-  const proxy = new FaultProxy(host);
-  bench.defer(() => proxy.stop());
   const args = ["--plain-http", "--progress", "none", "--layer-indexes", `${proxy.host}/test/layers`];
-  const env = { HOME: bench.directory("home3"), CLIP_CACHE_DIR: bench.path("cache3") };
   const elsewhere = ["--use-case", "fast-read", `${proxy.host}/test/image:v1`, "-o", "joined.clip"];
   assert.match(await bench.mustClip(["index", ...args, ...elsewhere], { env }), /2 of 2 layers reused/);
+  assert.ok(proxy.seen.some(({ path }) => path.startsWith("/v2/test/layers/")));
   assert.ok(!proxy.seen.some(({ path }) => path.startsWith("/v2/test/image/blobs/") && isOfLayer(path)));
   assert.match(await bench.mustClip(["verify", "--plain-http", "--index", "joined.clip"]), /all of it is what/);
   await bench.mustClip(["rm-remote", "--plain-http", "--all", image]);

@@ -131,6 +131,33 @@ test("an upload that goes on at another host gets no login, and its address is i
     assert(!message.includes("planted-secret"));
   }));
 
+test("a token server is asked for what is done: to push, to pull, to delete", () =>
+  withUploads(async (uploads) => {
+    const { registry } = uploads;
+    const scopes: string[] = [];
+    uploads.instead = (request, url) => {
+      if (url.pathname === "/token") {
+        scopes.push(url.searchParams.get("scope")!);
+        return Response.json({ token: btoa(scopes.at(-1)!) });
+      }
+      const [, token] = (request.headers.get("authorization") ?? "").split(" ");
+      if (request.method === "DELETE" && token !== undefined) return new Response(null, { status: 202 });
+      if (token !== undefined) return request.method === "GET" ? new Response(null, { status: 404 }) : undefined;
+      const challenge = `Bearer realm="${registry.origin}/token",service="x"`;
+      return new Response(null, { status: 401, headers: { "www-authenticate": challenge } });
+    };
+    const repository = new ArtifactRepository({ registry: registry.host, repository: "some/image" }, quickOptions());
+    const { digest } = await repository.push(artifact(), []);
+    assert.deepEqual(scopes, ["repository:some/image:pull,push"]);
+    await repository.read("v1");
+    assert.deepEqual(scopes.slice(1), ["repository:some/image:pull"]);
+    await repository.remove(digest, SUBJECT.digest);
+    // The list, to see whether it is to be changed, as who may push.
+    assert.deepEqual(scopes.slice(2), ["repository:some/image:pull,delete"]);
+    assert.equal(uploads.requests.at(-1), `DELETE manifests/${digest}`);
+    repository.close();
+  }));
+
 test("what goes wrong while pushing: again where that may help, a line where not", () =>
   withUploads(async (uploads) => {
     const { registry: { host }, stored } = uploads;
