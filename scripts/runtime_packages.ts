@@ -1,5 +1,11 @@
 /** Packages of deno.json that only development needs: neither compiled nor licensed with the program. */
-export const DEVELOPMENT_ONLY: readonly string[] = ["assemblyscript", "echarts", "esbuild", "fast-check"];
+export const DEVELOPMENT_ONLY: readonly string[] = [
+  "assemblyscript",
+  "echarts",
+  "esbuild",
+  "fast-check",
+  "playwright-core",
+];
 
 /** What of deno.lock is of interest. */
 export interface Lock {

@@ -1,8 +1,9 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { withDefault } from "@optique/core/modifiers";
-import { flag } from "@optique/core/primitives";
-import { CorruptError, formatBytes } from "../../base/mod.ts";
+import { optional, withDefault } from "@optique/core/modifiers";
+import { flag, option } from "@optique/core/primitives";
+import { string } from "@optique/core/valueparser";
+import { CorruptError, formatBytes, UsageError, writeFileAtomically } from "../../base/mod.ts";
 import { type Archive, S_IFREG, SECTION_NAMES } from "../../archive/mod.ts";
 import { CheckpointKind } from "../../codec/mod.ts";
 import { defineCommand } from "../command.ts";
@@ -13,20 +14,36 @@ import { requiredArgument } from "../basic_options.ts";
 export const inspect = defineCommand({
   summary: "Tell what a .clip file holds.",
   description: message`Tells of the image, its layers, their checkpoints and spans, and of the bytes each part of the \
-index takes. --json adds the image's config.`,
-  examples: ["clip inspect ubuntu.clip", "clip inspect --json ubuntu.clip | jq .layers"],
+index takes. --json adds the image's config. --html writes a page to look at in a browser: the files by size, each layer \
+with its checkpoints and spans, and what a recorded start touches of them.`,
+  examples: [
+    "clip inspect ubuntu.clip",
+    "clip inspect --json ubuntu.clip | jq .layers",
+    "clip inspect --html ubuntu.html ubuntu.clip",
+  ],
   parser: object({
     file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     json: withDefault(flag("--json", { description: message`As JSON.` }), false),
+    html: optional(option("--html", string({ metavar: "FILE" }), {
+      description: message`Write a page of HTML to this file: one file, which loads nothing.`,
+    })),
   }),
-  async run({ file, json }, { io, atEnd }) {
+  async run({ file, json, html }, { io, atEnd }) {
+    if (json && html !== undefined) throw new UsageError("give --json or --html, not both");
     const archive = await openArchiveFile(file, { atEnd });
     const config = archive.isOfImage ? parseConfig(await archive.config(), file) : null;
     const facts = gather(archive, layersOfImage(config));
+    if (html !== undefined) return await writePage(archive, facts, html);
     if (!json) return io.out(present(facts));
     io.out(`${JSON.stringify({ ...facts, config }, undefined, 2)}\n`);
   },
 });
+
+async function writePage(archive: Archive, facts: Facts, path: string): Promise<void> {
+  // Loaded here: nothing else needs it.
+  const { inspectPage } = await import("../inspect_page/page.ts");
+  await writeFileAtomically(path, [new TextEncoder().encode(inspectPage(archive, headFacts(facts)))]);
+}
 
 function parseConfig(bytes: Uint8Array, source: string): unknown {
   try {
@@ -93,30 +110,41 @@ function describeLayer({ layers }: Archive, layer: number) {
   return { checkpointKinds, windowBytes, spanBytes };
 }
 
-function present(facts: ReturnType<typeof gather>): string {
-  const { platform, tree, layers, options } = facts;
+type Facts = ReturnType<typeof gather>;
+
+/** What is told of the archive as a whole. */
+function headFacts({ platform, tree, layers, options, ...facts }: Facts): [name: string, value: string][] {
   const compressedBytes = layers.reduce((bytes, layer) => bytes + layer.compressedBytes, 0);
   const plainBytes = layers.reduce((bytes, layer) => bytes + layer.plainBytes, 0);
   const variant = platform.variant === undefined ? "" : `/${platform.variant}`;
   const files = options.fileCheckpointBytes === null ? "off" : `from ${formatBytes(options.fileCheckpointBytes)}`;
   const share = compressedBytes === 0 ? "" : ` (${(100 * facts.bytes / compressedBytes).toFixed(2)} % of the layers)`;
   const layerCount = layers.length === facts.imageLayers ? layers.length : `${layers.length} of ${facts.imageLayers}`;
-  const lines = [
-    `file        ${facts.file}, ${formatBytes(facts.bytes)}${share}`,
-    `id          ${facts.id}`,
-    ...(facts.source === "" ? [`source      a directory: no image`] : [
-      `source      ${facts.source}`,
-      `platform    ${platform.os}/${platform.architecture}${variant}`,
-      `manifest    ${facts.manifest.digest}`,
-      `config      ${facts.configDigest}`,
-    ]),
-    facts.source === ""
-      ? `packed      ${options.strategy}, chunks of ${formatBytes(options.spacingBytes)}`
-      : `indexed     ${options.strategy} checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`,
-    `data        ${facts.carriesData ? "in the file" : "at the source"}`,
-    `tree        ${tree.entries} entries, ${tree.inodes} inodes, ${tree.files} files of ${formatBytes(tree.fileBytes)}`,
-    `layers      ${layerCount}, ${formatBytes(compressedBytes)} (${formatBytes(plainBytes)} unpacked)`,
+  const isImage = facts.source !== "";
+  const ofImage: [string, string][] = [
+    ["source", facts.source],
+    ["platform", `${platform.os}/${platform.architecture}${variant}`],
+    ["manifest", facts.manifest.digest],
+    ["config", facts.configDigest],
+    ["indexed", `${options.strategy} checkpoints every ${formatBytes(options.spacingBytes)}, before files ${files}`],
   ];
+  const ofDirectory: [string, string][] = [
+    ["source", "a directory: no image"],
+    ["packed", `${options.strategy}, chunks of ${formatBytes(options.spacingBytes)}`],
+  ];
+  return [
+    ["file", `${facts.file}, ${formatBytes(facts.bytes)}${share}`],
+    ["id", facts.id],
+    ...(isImage ? ofImage : ofDirectory),
+    ["data", facts.carriesData ? "in the file" : "at the source"],
+    ["tree", `${tree.entries} entries, ${tree.inodes} inodes, ${tree.files} files of ${formatBytes(tree.fileBytes)}`],
+    ["layers", `${layerCount}, ${formatBytes(compressedBytes)} (${formatBytes(plainBytes)} unpacked)`],
+  ];
+}
+
+function present(facts: Facts): string {
+  const { layers } = facts;
+  const lines = headFacts(facts).map(([name, value]) => `${name.padEnd(11)} ${value}`);
   layers.forEach((layer, number) => {
     const kinds = Object.entries(layer.checkpointKinds).filter(([, count]) => count > 0);
     lines.push(
