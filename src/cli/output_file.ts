@@ -1,14 +1,17 @@
 /** The .clip file that a command writes. */
 import { ClipError, messageOf } from "../base/mod.ts";
-import type { ImageReference } from "../oci/mod.ts";
+import { formatPlatform, type ImageReference, type Platform } from "../oci/mod.ts";
 
-/** `ubuntu-24.04.clip` for ubuntu:24.04; of a local source, the name of the file or folder. */
-export function defaultOutput(reference: ImageReference): string {
+/**
+ * `ubuntu-24.04.clip` for ubuntu:24.04; of a local source, the name of the file or folder. With a platform, its name as
+ * well: `ubuntu-24.04-linux-arm64.clip`.
+ */
+export function defaultOutput(reference: ImageReference, platform?: Platform): string {
   const place = reference.transport === "docker" ? reference.repository : reference.path;
   const name = place.replace(/\/+$/, "").split("/").at(-1)!.replace(/\.tar$/, "");
   const tag = reference.tag?.split(":").at(-1);
   const safe = (name === "" || name === "." || name === ".." ? "image" : name) + (tag === undefined ? "" : `-${tag}`);
-  return `${safe}.clip`;
+  return `${safe}${platform === undefined ? "" : `-${formatPlatform(platform).replaceAll("/", "-")}`}.clip`;
 }
 
 /** Says so before the work rather than after it. */

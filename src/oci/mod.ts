@@ -12,6 +12,7 @@ export { type Image } from "./image.ts";
 export { type ImageConfig, type RunConfig } from "./image_config.ts";
 export { type FoundLogin, type GivenLogin, type LoginRequest, Logins, type LoginsOptions } from "./logins.ts";
 export { isNonDistributable } from "./media_types.ts";
+export { listPlatforms } from "./list_platforms.ts";
 export { openBlobStore } from "./open_blob_store.ts";
 export { pingRegistry, type RegistryAnswer } from "./ping_registry.ts";
 export { formatPlatform, machinePlatform, parsePlatform, type Platform } from "./platform.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FaultProxy } from "../fault_proxy.ts";
 import { OLAREG_NEEDS, startOlareg } from "../olareg.ts";
 import { startRegistry } from "../real_registry.ts";
-import { writeSmallImage } from "./oci_layout.ts";
+import { writeDocument, writeIndex, writeManifest, writeSmallImage } from "./oci_layout.ts";
 import { DENO_DIR } from "./clip_process.ts";
 import { mustRun } from "./programs.ts";
 import { secondMachine } from "./second_machine.ts";
@@ -21,6 +21,19 @@ async function pushImage(bench: Workbench, host: string): Promise<string> {
   const image = `${host}/test/image:v1`;
   const copy = ["skopeo", "--insecure-policy", "copy", "--quiet", "--dest-tls-verify=false"];
   await mustRun([...copy, `oci:${bench.path("layout")}:latest`, `docker://${image}`]);
+  return image;
+}
+
+/** The image `test/image:v2`, for two platforms; its name. */
+async function pushSeveral(bench: Workbench, host: string): Promise<string> {
+  const layout = bench.path("several");
+  const layers = writeSmallImage(layout);
+  const manifests = ["amd64", "arm64"].map((architecture) => writeManifest(layout, layers, architecture));
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  writeIndex(layout, writeDocument(layout, mediaType, { schemaVersion: 2, mediaType, manifests }));
+  const image = `${host}/test/image:v2`;
+  const copy = ["skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--dest-tls-verify=false"];
+  await mustRun([...copy, `oci:${layout}:latest`, `docker://${image}`]);
   return image;
 }
 
@@ -159,4 +172,21 @@ e2eTest("a registry with the referrers API; layers' indexes in a repository of t
   assert.match(await bench.mustClip(["verify", "--plain-http", "--index", "joined.clip"]), /all of it is what/);
   await bench.mustClip(["rm-remote", "--plain-http", "--all", image]);
   assert.deepEqual(await listed(bench, image), [], `${digest} is gone`);
+
+  // Of an image for several platforms, each has an index of its own, that belongs to its own manifest.
+  const several = await pushSeveral(bench, host);
+  const all = await bench.mustClip([
+    "index",
+    "--plain-http",
+    "--progress",
+    "none",
+    "--push",
+    "--all-platforms",
+    several,
+  ]);
+  assert.match(all, /pushed image-v2-linux-amd64\.clip: [^]*pushed image-v2-linux-arm64\.clip: /);
+  for (const platform of ["linux/amd64", "linux/arm64"]) {
+    const list = await bench.mustClip(["ls-remote", "--json", "--plain-http", "--platform", platform, several]);
+    assert.equal(JSON.parse(list).platform, platform);
+  }
 });

@@ -11,18 +11,28 @@ import {
   UsageError,
   writeFileAtomically,
 } from "../../base/mod.ts";
+import type { InflateName } from "../../codec/mod.ts";
 import type { IndexResult } from "../../indexer/mod.ts";
-import { formatImageReference, formatPlatform, type Image, parseImageReference, resolveImage } from "../../oci/mod.ts";
+import {
+  formatImageReference,
+  formatPlatform,
+  type Image,
+  type ImageReference,
+  listPlatforms,
+  parseImageReference,
+  resolveImage,
+} from "../../oci/mod.ts";
 import { defineCommand } from "../command.ts";
-import { indexCacheOptions } from "../index_cache_options.ts";
+import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_options.ts";
 import { indexWithProgress } from "../index_with_progress.ts";
-import { indexingOptions } from "../indexing_options.ts";
+import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
+import type { CommandContext } from "../io.ts";
 import { requiredArgument } from "../basic_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
 import { checkOutput, defaultOutput } from "../output_file.ts";
 import { layerIndexesOption, layerIndexesRepository } from "../pulling_options.ts";
-import { pushIndex, pushingFields } from "../pushing.ts";
-import { sourceOptions } from "../registry_choices.ts";
+import { pushIndex, type PushingChoices, pushingFields } from "../pushing.ts";
+import { type RegistryChoices, sourceOptions } from "../registry_choices.ts";
 
 /** `clip index` */
 export const index = defineCommand({
@@ -48,6 +58,12 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
       layers: optional(option("--layers", integer({ metavar: "K", min: 1 }), {
         description: message`Index the lowest K layers alone, to be mounted below further ones; default all.`,
       })),
+      allPlatforms: withDefault(
+        flag("--all-platforms", {
+          description: message`Index the image for every Linux platform that it is there for, a file or artifact each.`,
+        }),
+        false,
+      ),
       inflate: inflateOption,
     }),
     pushing: object("Pushing", {
@@ -59,33 +75,66 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
     reuse: indexCacheOptions,
     registry: registryOptions,
   }),
-  async run({ image: text, scope, pushing, indexing, reuse, registry }, { io, log }) {
-    const started = performance.now();
+  async run({ image: text, scope, ...choices }, context) {
+    const { io, log } = context;
     const reference = parseImageReference(text);
-    const { push } = pushing;
+    const { push } = choices.pushing;
     if (push && reference.transport !== "docker") throw new UsageError(`--push: ${text} is in no registry; clip push`);
     if (push && scope.layers !== undefined) throw new UsageError("--push goes with all layers, not with --layers");
-    const title = defaultOutput(reference);
-    const output = scope.output ?? (push ? undefined : title);
-    if (output !== undefined) await checkOutput(output);
-    const repository = layerIndexesRepository(pushing.layerIndexes, { io });
-    const shared = repository && { repository, push, registry };
-    const source = { ...sourceOptions(registry, { io, log }), signal: io.signal, platform: indexing.platform };
-    const { image, blobs } = await resolveImage(reference, source);
-    try {
-      const { inflate, layers: layerCount } = scope;
-      const choices = { indexing, reuse, inflate, layerCount, shared };
-      const result = await indexWithProgress(image, blobs, choices, { io, log });
-      if (output !== undefined) await writeFileAtomically(output, result.archive);
-      io.out(`${summary(output ?? title, image, result, performance.now() - started)}\n`);
-      if (!push) return;
-      const archive = { source: bytesSource(concatenate(result.archive), text), title };
-      await pushIndex({ ...archive, reference: image.pinnedReference }, { ...pushing, registry }, { io, log });
-    } finally {
-      blobs.close();
+    const { allPlatforms, output } = scope;
+    if (allPlatforms && output !== undefined) throw new UsageError("--all-platforms makes several files: without -o");
+    const options = { ...sourceOptions(choices.registry, { io, log }), signal: io.signal };
+    const platforms = allPlatforms ? await listPlatforms(reference, options) : [];
+    if (platforms.length === 0) {
+      const title = defaultOutput(reference);
+      return await indexOne(
+        { reference, title, output: output ?? (push ? undefined : title) },
+        { ...choices, scope },
+        context,
+      );
+    }
+    for (const platform of platforms) {
+      const title = defaultOutput(reference, platform);
+      const indexing = { ...choices.indexing, platform };
+      const what = { reference, title, output: push ? undefined : title };
+      await indexOne(what, { ...choices, scope, indexing }, context);
     }
   },
 });
+
+/** The values of the parser above, as far as one image goes. */
+interface OneChoices {
+  readonly scope: { readonly inflate: InflateName; readonly layers: number | undefined };
+  readonly pushing: PushingChoices & { readonly push: boolean; readonly layerIndexes: string | undefined };
+  readonly indexing: IndexingChoices;
+  readonly reuse: IndexCacheChoices;
+  readonly registry: RegistryChoices;
+}
+
+/** Indexes the image for one platform, to a file or to the registry. @throws {ClipError} */
+async function indexOne(
+  { reference, title, output }: { reference: ImageReference; title: string; output: string | undefined },
+  { scope, pushing, indexing, reuse, registry }: OneChoices,
+  { io, log }: CommandContext,
+): Promise<void> {
+  const started = performance.now();
+  if (output !== undefined) await checkOutput(output);
+  const repository = layerIndexesRepository(pushing.layerIndexes, { io });
+  const shared = repository && { repository, push: pushing.push, registry };
+  const source = { ...sourceOptions(registry, { io, log }), signal: io.signal, platform: indexing.platform };
+  const { image, blobs } = await resolveImage(reference, source);
+  try {
+    const choices = { indexing, reuse, inflate: scope.inflate, layerCount: scope.layers, shared };
+    const result = await indexWithProgress(image, blobs, choices, { io, log });
+    if (output !== undefined) await writeFileAtomically(output, result.archive);
+    io.out(`${summary(output ?? title, image, result, performance.now() - started)}\n`);
+    if (!pushing.push) return;
+    const archive = { source: bytesSource(concatenate(result.archive), title), title };
+    await pushIndex({ ...archive, reference: image.pinnedReference }, { ...pushing, registry }, { io, log });
+  } finally {
+    blobs.close();
+  }
+}
 
 function summary(output: string, image: Image, result: IndexResult, durationMs: number): string {
   const sum = (of: (scan: IndexResult["scans"][number]) => number) => result.scans.reduce((n, scan) => n + of(scan), 0);
