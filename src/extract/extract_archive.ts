@@ -77,9 +77,10 @@ function keyOf({ content, selection, sameOwner }: ExtractOptions): ExtractionKey
 }
 
 /** Makes the directory, or sees that it is empty, or half done by an earlier run. */
-function prepare({ directory, overwrite }: ExtractOptions, stateName: string): void {
+function prepare({ directory, overwrite, selection }: ExtractOptions, stateName: string): void {
   try {
-    Deno.mkdirSync(directory);
+    // The root's own mode comes last; until then nobody else gets in.
+    Deno.mkdirSync(directory, { mode: selection.isWhole ? 0o700 : 0o777 });
     return;
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) {

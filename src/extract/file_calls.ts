@@ -49,7 +49,6 @@ export const Open = {
 /** Errors that something is done about. Source: asm-generic/errno.h. */
 export const Errno = {
   EPERM: 1,
-  ENOENT: 2,
   EAGAIN: 11,
   EACCES: 13,
   EEXIST: 17,

@@ -57,12 +57,24 @@ export class NodeWriter {
     let result = this.#calls.makeDirectory(parent, name, UNFINISHED_DIRECTORY_MODE);
     if (result === -Errno.EEXIST && this.#options.mayReplace) {
       const found = this.#calls.stat(parent, name);
-      if (typeof found === "number" || (found.mode & S_IFMT) === S_IFDIR) return;
+      if (typeof found === "number") throw this.#directories.error("look at", inode, found);
+      if ((found.mode & S_IFMT) === S_IFDIR) {
+        if ((found.mode & UNFINISHED_DIRECTORY_MODE) !== UNFINISHED_DIRECTORY_MODE) this.#letIn(parent, name);
+        return;
+      }
       this.#calls.unlink(parent, name);
       result = this.#calls.makeDirectory(parent, name, UNFINISHED_DIRECTORY_MODE);
     }
     // What is there is looked at when it is opened.
     if (result < 0 && result !== -Errno.EEXIST) throw this.#directories.error("make", inode, result);
+  }
+
+  /** Lets its owner into a directory whose mode does not: one of before, or that an interrupted run has finished. */
+  #letIn(parent: number, name: CName): void {
+    const fd = this.#calls.open(parent, name, Open.O_PATH | Open.O_DIRECTORY | Open.O_NOFOLLOW);
+    if (fd < 0) return;
+    this.#calls.setModeOfPath(fd, UNFINISHED_DIRECTORY_MODE);
+    this.#calls.close(fd);
   }
 
   /** A new file under the temporary name in the directory of an inode's name: its descriptor. @throws {ClipError} */

@@ -66,23 +66,12 @@ export class OpenDirectories {
 
   #openIn(parent: number, inode: number): number {
     const name = this.name(this.#selection.dirent(inode));
-    const flags = DIRECTORY | Open.O_NOFOLLOW;
-    let fd = this.calls.open(parent, name, flags);
-    if (fd === -Errno.EACCES && this.#letIn(parent, name)) fd = this.calls.open(parent, name, flags);
+    const fd = this.calls.open(parent, name, DIRECTORY | Open.O_NOFOLLOW);
     if (fd === -Errno.ENOTDIR || fd === -Errno.ELOOP) {
       throw new ClipError("io", `${this.display(inode)}: something that is not a directory has come to lie there`);
     }
     if (fd < 0) throw this.error("open", inode, fd);
     return fd;
-  }
-
-  /** Lets its owner into a directory whose mode does not: one that an interrupted run has finished. */
-  #letIn(parent: number, name: CName): boolean {
-    const fd = this.calls.open(parent, name, Open.O_PATH | Open.O_DIRECTORY | Open.O_NOFOLLOW);
-    if (fd < 0) return false;
-    const result = this.calls.setModeOfPath(fd, 0o700);
-    this.calls.close(fd);
-    return result === 0;
   }
 
   /** The path of an inode, for people. */
