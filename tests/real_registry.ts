@@ -14,6 +14,18 @@ export interface RealRegistry {
 export interface RealRegistryOptions {
   /** Ask for this login (Basic), given as `user` and the bcrypt line of an htpasswd file. */
   readonly htpasswd?: string;
+  /** Take tokens of this server. */
+  readonly tokens?: TokenIssuer;
+}
+
+/** Who signs tokens, as a registry is told. */
+export interface TokenIssuer {
+  /** URL of the token server. */
+  readonly realm: string;
+  readonly service: string;
+  readonly issuer: string;
+  /** Of its key, PEM. */
+  readonly certificate: string;
 }
 
 const START_TIMEOUT_MS = 15_000;
@@ -27,10 +39,9 @@ export async function startRegistry(options: RealRegistryOptions = {}): Promise<
     log: { level: "error", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: `${folder}/data` }, delete: { enabled: true } },
     http: { addr: host, secret: "only for tests" },
-    ...(options.htpasswd === undefined
-      ? {}
-      : { auth: { htpasswd: { realm: "clip tests", path: `${folder}/htpasswd` } } }),
+    ...authConfig(folder, options),
   };
+  if (options.tokens !== undefined) await Deno.writeTextFile(`${folder}/issuer.pem`, options.tokens.certificate);
   if (options.htpasswd !== undefined) await Deno.writeTextFile(`${folder}/htpasswd`, `${options.htpasswd}\n`);
   // JSON is YAML.
   await Deno.writeTextFile(`${folder}/config.yml`, JSON.stringify(config));
@@ -68,6 +79,14 @@ export async function startRegistry(options: RealRegistryOptions = {}): Promise<
   if (await answers(host)) return { host, collectGarbage, stop };
   await stop();
   throw new Error(`docker-registry did not answer on ${host} within ${START_TIMEOUT_MS} ms`);
+}
+
+function authConfig(folder: string, { htpasswd, tokens }: RealRegistryOptions): Record<string, unknown> {
+  if (tokens !== undefined) {
+    const { realm, service, issuer } = tokens;
+    return { auth: { token: { realm, service, issuer, rootcertbundle: `${folder}/issuer.pem` } } };
+  }
+  return htpasswd === undefined ? {} : { auth: { htpasswd: { realm: "clip tests", path: `${folder}/htpasswd` } } };
 }
 
 function freePort(): number {

@@ -5,7 +5,7 @@ import type { Command } from "./command.ts";
 import { ExitStatus, type Io } from "./io.ts";
 
 /** An option that there is none of, with its value: which may be a password, behind a misspelt `--creds=`. */
-const WITH_VALUE = /^(Unexpected option or argument: "--[\w-]+=)[^"]*/;
+const WITH_VALUE = /(Unexpected option or argument: "--[\w-]+=)[^"]*/;
 
 /** Thrown out of the argument parser to leave it; carries the exit status. */
 class Leave {
