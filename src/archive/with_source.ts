@@ -1,27 +1,21 @@
 import type { RangeSource } from "../base/mod.ts";
 import { joinPieces, layOut, packSection } from "./encode_archive.ts";
-import { SECTION_NAMES } from "./layout.ts";
 import { readSection, readSectionTable, readStored } from "./read_sections.ts";
+import { readPackedSections } from "./with_profile.ts";
 
 /**
- * The archive in `source` with another text for where its layers can be fetched, without the data that it may carry. All
- * else stays as it is, and every section is checked against its digest. The pieces follow one another in the file; where the text is the one that it
- * has, they are the very bytes of `source`. @throws {CorruptError}
- * @param reference A pinned image reference.
+ * The archive in `source` with another text for where its layers can be fetched, and without the data that it may carry.
+ * All else stays as it is, and every section is checked against its digest. The pieces follow one another in the file.
+ * @param reference A pinned image reference. @throws {CorruptError}
  */
 export async function withSource(source: RangeSource, reference: string): Promise<Uint8Array[]> {
-  const { sections, profile } = await readSectionTable(source);
-  const packed = [];
-  for (const name of [...SECTION_NAMES, "profile" as const]) {
-    const section = name === "profile" ? profile : sections[name];
-    if (section === undefined) continue;
-    const { deflated, plainBytes, digest } = section;
-    packed.push({ name, deflated, plainBytes, digest, stored: await readStored(source, section) });
+  const table = await readSectionTable(source);
+  const packed = await readPackedSections(source, table);
+  if (table.profile !== undefined) {
+    packed.push({ ...table.profile, name: "profile", stored: await readStored(source, table.profile) });
   }
-  const image = JSON.parse(new TextDecoder().decode((await readSection(source, sections.image)).slice()));
+  const image = JSON.parse(new TextDecoder().decode((await readSection(source, table.sections.image)).slice()));
   if (image.source === reference) return joinPieces(layOut(packed));
-  const changed = new TextEncoder().encode(JSON.stringify({ ...image, source: reference }));
-  return joinPieces(
-    layOut(packed.map((section) => section.name === "image" ? packSection("image", changed) : section)),
-  );
+  const changed = packSection("image", new TextEncoder().encode(JSON.stringify({ ...image, source: reference })));
+  return joinPieces(layOut(packed.map((section) => section.name === "image" ? changed : section)));
 }

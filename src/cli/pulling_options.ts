@@ -61,14 +61,6 @@ export interface PullingChoices {
   readonly layerIndexes: string | undefined;
 }
 
-/** For who wants to know nothing of what others pushed. */
-export const NO_PULLING: PullingChoices = {
-  pull: "never",
-  verifyIndex: false,
-  requireSignature: undefined,
-  layerIndexes: "none",
-};
-
 /** The key that a pulled index has to be signed with; undefined where any will do. @throws {ClipError} */
 export async function readSigningKey(path: string | undefined): Promise<SigningKey | undefined> {
   if (path === undefined) return undefined;

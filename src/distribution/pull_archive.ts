@@ -135,9 +135,9 @@ async function readArchive(
   const source = bytesSource(stored, description);
   const archive = await openArchive(source);
   await checkArchive(archive, image);
-  // What it says of where layers are is not to be followed: it could be any server.
+  // What it says of where layers are is not to be followed: it could be any server. Nor is data wanted: an index is.
   const place = formatImageReference(image.pinnedReference);
-  if (archive.image.source === place) return { bytes: stored, archive };
+  if (archive.image.source === place && archive.table.data === undefined) return { bytes: stored, archive };
   const bytes = concatenate(await withSource(source, place));
   return { bytes, archive: await openArchive(bytesSource(bytes, description)) };
 }

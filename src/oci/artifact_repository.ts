@@ -7,7 +7,7 @@ import {
   type NewArtifact,
   parseArtifact,
 } from "./artifact.ts";
-import { changeReferrersTag, hasManifest } from "./change_referrers_tag.ts";
+import { changeReferrersTag } from "./change_referrers_tag.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { RegistryError } from "./errors.ts";
 import { MediaType } from "./media_types.ts";
@@ -48,11 +48,6 @@ export class ArtifactRepository {
   /** Ends all requests. */
   close(): void {
     this.#client.close();
-  }
-
-  /** Whether the repository holds a manifest. @throws {RegistryError} */
-  has(digest: Digest): Promise<boolean> {
-    return hasManifest(this.#client, digest, this.#signal);
   }
 
   /**

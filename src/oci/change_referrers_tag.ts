@@ -77,9 +77,16 @@ async function onlyPresent(
 }
 
 /** Whether the repository holds a manifest. @throws {RegistryError} */
-export async function hasManifest(client: RegistryClient, digest: Digest, signal?: AbortSignal): Promise<boolean> {
+async function hasManifest(client: RegistryClient, digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
   const path = `manifests/${digest}`;
-  const request = { method: "HEAD", path, headers: { accept: MANIFEST_ACCEPT }, expected: [200, 404], signal } as const;
+  const request = {
+    method: "HEAD",
+    path,
+    access: "push",
+    headers: { accept: MANIFEST_ACCEPT },
+    expected: [200, 404],
+    signal,
+  } as const;
   return await client.retry(async () => {
     const response = await client.open(request);
     response.close();
