@@ -229,6 +229,7 @@ function encodeSpans(contents: ArchiveContents): Uint8Array {
     const at = index * SPAN_BYTES;
     writeU64(view, at + SPAN.plainOffset.at, span.plainOffset);
     view.setUint32(at + SPAN.checkpoint.at, span.checkpoint, true);
+    view.setUint32(at + SPAN.compressedBytes.at, span.compressedBytes, true);
     section.set(span.digest, at + SPAN.digest.at);
   });
   return section;

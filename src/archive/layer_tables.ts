@@ -78,7 +78,7 @@ export class LayerTables {
     this.spanOffsets = new Float64Array(new SharedArrayBuffer(spanSums.at(-1)! * 8));
     layers.forEach((layer, index) => {
       this.#checkCheckpoints(index, layer.compressedBytes, windowsBytes);
-      this.#checkSpans(index);
+      this.#checkSpans(index, layer.compressedBytes);
     });
   }
 
@@ -114,6 +114,32 @@ export class LayerTables {
   /** Archive-wide number of the checkpoint that span `span` of layer `layer` is decoded from. */
   spanCheckpoint(layer: number, span: number): number {
     return this.firstCheckpoint[layer]! + this.#spans.getUint32(span * SPAN_BYTES + SPAN.checkpoint.at, true);
+  }
+
+  /** Where the bytes of the blob end, exclusive, of which a decoder at the span's checkpoint makes it. */
+  spanCompressedEnd(layer: number, span: number): number {
+    const bytes = this.#spans.getUint32(span * SPAN_BYTES + SPAN.compressedBytes.at, true);
+    if (bytes === 0) return this.compressedEnd(layer, span);
+    return this.#compressedStart(this.spanCheckpoint(layer, span)) + bytes;
+  }
+
+  /** The same as far as checkpoints tell: up to the next one. */
+  compressedEnd(layer: number, span: number): number {
+    const final = this.firstCheckpoint[layer + 1]! - 1;
+    const plainEnd = this.spanEnd(layer, span);
+    let next = this.spanCheckpoint(layer, span) + 1;
+    while (next < final && this.#u64(next, CHECKPOINT.plainOffset.at) < plainEnd) next++;
+    return Math.ceil(this.#u64(next, CHECKPOINT.compressedBitOffset.at) / 8);
+  }
+
+  /** The byte that holds the first bit behind a checkpoint. */
+  #compressedStart(checkpoint: number): number {
+    return Math.floor(this.#u64(checkpoint, CHECKPOINT.compressedBitOffset.at) / 8);
+  }
+
+  /** A number of a checkpoint that has been checked to be a safe integer. */
+  #u64(checkpoint: number, at: number): number {
+    return Number(this.#checkpoints.getBigUint64(checkpoint * CHECKPOINT_BYTES + at, true));
   }
 
   /** The sha256 of a span's plain bytes, as a view of the section. */
@@ -181,7 +207,7 @@ export class LayerTables {
     }
   }
 
-  #checkSpans(layer: number): void {
+  #checkSpans(layer: number, layerCompressedBytes: number): void {
     const first = this.firstSpan[layer]!;
     const end = this.firstSpan[layer + 1]!;
     const plainBytes = this.layerPlainBytes[layer]!;
@@ -196,13 +222,14 @@ export class LayerTables {
       if (span === first ? offset !== 0 : offset <= spanStart || offset - spanStart > MAX_SPAN_BYTES) {
         bad(`${field}.plainOffset`, offset, `above ${spanStart}, by ${MAX_SPAN_BYTES} at most`);
       }
-      const reserved = this.#spans.getUint32(at + SPAN.reserved.at, true);
-      if (reserved !== 0) bad(`${field}.reserved`, reserved, 0);
       const checkpoint = this.#spans.getUint32(at + SPAN.checkpoint.at, true);
       if (checkpoint >= checkpoints - 1) bad(`${field}.checkpoint`, checkpoint, `below ${checkpoints - 1}`);
-      if (this.checkpoint(this.firstCheckpoint[layer]! + checkpoint).plainOffset > offset) {
+      if (this.#u64(this.firstCheckpoint[layer]! + checkpoint, CHECKPOINT.plainOffset.at) > offset) {
         bad(`${field}.checkpoint`, checkpoint, "one at or before the span");
       }
+      const compressedBytes = this.#spans.getUint32(at + SPAN.compressedBytes.at, true);
+      const mostBytes = layerCompressedBytes - this.#compressedStart(this.firstCheckpoint[layer]! + checkpoint);
+      if (compressedBytes > mostBytes) bad(`${field}.compressedBytes`, compressedBytes, `at most ${mostBytes}`);
       this.spanOffsets[span] = spanStart = offset;
     }
     if (plainBytes > 0 && (plainBytes <= spanStart || plainBytes - spanStart > MAX_SPAN_BYTES)) {

@@ -129,12 +129,15 @@ export const SPAN = {
   plainOffset: { at: 0, bytes: 8 },
   /** Index, among the layer's checkpoints, of the last one at or before the span. */
   checkpoint: { at: 8, bytes: 4 },
-  reserved: { at: 12, bytes: 4 },
+  /** Compressed bytes from the checkpoint on that make it, the one with both their bits included; 0: up to the next. */
+  compressedBytes: { at: 12, bytes: 4 },
   /** sha256 of the span's plain bytes. */
   digest: { at: 16, bytes: 32 },
 } as const satisfies Record<string, Field>;
 /** Length of a span record in bytes. */
 export const SPAN_BYTES = 48;
+/** The most compressed bytes from a checkpoint to a span's end that can be told. */
+export const MAX_SPAN_COMPRESSED_BYTES = 0xffff_ffff;
 /** Longest span an archive may claim: a reader holds one in memory. */
 export const MAX_SPAN_BYTES = 256 * 1024 * 1024;
 

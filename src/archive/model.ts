@@ -81,6 +81,11 @@ export interface Span {
   readonly plainOffset: number;
   /** Index, among the layer's checkpoints, of the one that a decoder starts from: the last at or before the span. */
   readonly checkpoint: number;
+  /**
+   * Compressed bytes, from the one that holds the checkpoint's first bit on, that make all plain bytes to the end of the
+   * span; 0: those up to the next checkpoint.
+   */
+  readonly compressedBytes: number;
   /** The 32 bytes of the sha256 of its plain bytes. */
   readonly digest: Uint8Array;
 }

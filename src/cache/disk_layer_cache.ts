@@ -29,8 +29,8 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
   #map: LockableFile;
   #mapPath: string;
   #mapByte = new Uint8Array(1);
-  /** Spans that somebody is writing by himself: absent, and yet not to be punched. */
-  #admitted = new Set<number>();
+  /** Spans that somebody is writing by himself, and how many do: absent, and yet not to be punched. */
+  #admitted = new Map<number, number>();
   /** Where punching goes on: the hand of the clock. */
   #hand = 0;
   /** Whether the file has lost what this object's map does not know of. */
@@ -113,7 +113,7 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     try {
       if (!this.#data.isOpen || !this.#isWhole()) return false;
       if (this.#room?.admit(this.#spanBytes(span)) === false) return false;
-      this.#admitted.add(span);
+      this.#admitted.set(span, (this.#admitted.get(span) ?? 0) + 1);
       return true;
     } catch {
       return false;
@@ -129,7 +129,7 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
 
   note(span: number): boolean {
     // What is not admitted may have been punched between the writing and this.
-    if (!this.#admitted.delete(span)) return false;
+    if (!this.#leave(span)) return false;
     try {
       if (this.#data.sizeBytes() < this.#key.plainBytes) return false;
       this.#mark(span, PRESENT);
@@ -153,8 +153,17 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
   }
 
   release(span: number): void {
-    this.#admitted.delete(span);
+    this.#leave(span);
     this.#map.unlock({ start: span, length: 1 });
+  }
+
+  /** One of those who write a span does so no more; false where nobody did. */
+  #leave(span: number): boolean {
+    const writers = this.#admitted.get(span);
+    if (writers === undefined) return false;
+    if (writers > 1) this.#admitted.set(span, writers - 1);
+    else this.#admitted.delete(span);
+    return true;
   }
 
   #mark(span: number, value: number): void {
@@ -189,7 +198,7 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     const kept = new Uint8Array(this.#key.spans);
     readSync(this.#map.descriptor, kept, 0, kept.length, 0);
     for (let span = 0; span < kept.length; span++) if (kept[span] !== PRESENT) kept[span] = 0;
-    for (const span of this.#admitted) kept[span] = 1;
+    for (const span of this.#admitted.keys()) kept[span] = 1;
     return kept;
   }
 

@@ -5,6 +5,7 @@ const SYMBOLS = {
   open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   strerror: { parameters: ["i32"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -28,6 +29,9 @@ const F_UNLCK = 2;
 /** Errors that mean that somebody else has the lock. */
 const EACCES = 13;
 const EAGAIN = 11;
+
+/** From the end, for lseek(2). Source: linux/fs.h. */
+const SEEK_END = 2;
 
 /** Flags of fallocate(2). Source: linux/falloc.h. */
 const FALLOC_FL_KEEP_SIZE = 1;
@@ -94,6 +98,11 @@ export class LockableFile {
 
   /** Its length. @throws {Error} as the system says it. */
   sizeBytes(): number {
+    // Asked for each span that is written, and a tenth as dear as fstat; nothing depends on the position.
+    if (this.#calls !== undefined && this.#fd >= 0) {
+      const end = Number(this.#calls.symbols.lseek(this.#fd, 0n, SEEK_END));
+      if (end >= 0) return end;
+    }
     return fstatSync(this.descriptor).size;
   }
 

@@ -129,6 +129,13 @@ async function serve(
       logJson: logging.logJson,
       writeLog,
       metrics,
+      // The first reads follow at the mount's heels.
+      meanwhile: () => {
+        content.warm();
+        const mode = options.content.offline ? "none" : options.mounting.prefetch;
+        const prefetched = prefetch(content, { mode, signal: ending.signal, log });
+        prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
+      },
     });
     const mounted = await mounting.catch(async (error) => {
       // The server before this one has unmounted, and its turn was the last.
@@ -137,10 +144,6 @@ async function serve(
     });
     if (mounted === undefined) return log.info("the mount is gone already", { mountpoint });
     await tell(mounted, options, serving, context);
-    // Not before: both want the processor, and readers are to find the mount.
-    const mode = options.content.offline ? "none" : options.mounting.prefetch;
-    const prefetched = prefetch(content, { mode, signal: ending.signal, log });
-    prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
     const onAbort = () => mounted.unmount().catch((error) => log.error(String(error)));
     if (io.signal.aborted) onAbort();
     io.signal.addEventListener("abort", onAbort, { once: true });

@@ -103,6 +103,20 @@ export interface PlainSink {
  */
 export const MAX_CHECKPOINT_LAG_BYTES: number = 4 * 1024 * 1024;
 
+/**
+ * A cut is a place of which is known how much of the compressed stream makes all before it. No decoder can start there, but
+ * one that is to stop there needs no more.
+ */
+export interface CutOptions {
+  /** Aim at a cut every so many plain bytes. */
+  readonly everyBytes: number;
+  /**
+   * The compressed bits before `compressedBitOffset` make the plain bytes before `plainOffset`, which have been written.
+   * Ascending, not at 0, as often as the stream allows; named as soon as a checkpoint.
+   */
+  readonly onCut: (plainOffset: number, compressedBitOffset: number) => void;
+}
+
 /** What a scan is asked to do. */
 export interface ScanOptions {
   /** How checkpoints are chosen, by codecs that have a choice. */
@@ -113,6 +127,8 @@ export interface ScanOptions {
   readonly spacingBytes: number;
   /** Where the plain bytes go. */
   readonly sink: PlainSink;
+  /** Default none. */
+  readonly cuts?: CutOptions | undefined;
   /**
    * Each checkpoint as it is made, the first during the first push or `finish`: it is `start` at 0. Plain offsets
    * ascend strictly; only the last, `final`, equals the one before where the stream is empty. Its `window` may be put

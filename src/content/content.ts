@@ -194,6 +194,11 @@ export class Content {
     return layers.spanAt(layer, tree.plainOffset(inode) + tree.sizeBytes(inode) - 1) + 1;
   }
 
+  /** Has threads ready for reads that are about to come. */
+  warm(): void {
+    if (!this.#options.offline) this.#fetcher.warm();
+  }
+
   /** From now on the observer hears of each span's first touch, of those too that the serving thread answers. */
   watchTouches(): void {
     for (let span = 0; span < this.#touched.length; span++) this.localReaders.setNotify(span);

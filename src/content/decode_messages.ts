@@ -55,7 +55,7 @@ export type ToDecoder =
   /** Nobody wants to know any more. */
   | { readonly type: "cancel"; readonly id: number };
 
-/** From the thread that decodes. */
+/** From the thread that decodes, in lists. */
 export type FromDecoder =
   /** It can be sent jobs. */
   | { readonly type: "ready" }

@@ -1,7 +1,8 @@
 import { clearTimeout, setTimeout } from "node:timers";
-import { ClipError, fromPlainError, type Logger } from "../base/mod.ts";
+import { ClipError, type Logger } from "../base/mod.ts";
 import type { DecodeJob, FromDecoder } from "./decode_messages.ts";
-import { decodeInPlace, type DecodeThread, startDecodeWorker } from "./decode_thread.ts";
+import { type DecodeEvents, type DecodeTask, PoolTask, type Seat } from "./decode_task.ts";
+import { decodeInPlace, startDecodeWorker } from "./decode_thread.ts";
 import { compareDemand } from "./demand.ts";
 import type { Demand } from "./observer.ts";
 
@@ -9,42 +10,11 @@ import type { Demand } from "./observer.ts";
 const MAX_WORKERS = 4;
 /** Sent to a thread and not dealt with yet: what a more urgent run has to wait for. A few milliseconds of work. */
 const MAX_SENT_BYTES = 512 * 1024;
-/** Sent in one message, at least: each takes the main thread time. */
-const MESSAGE_BYTES = 128 * 1024;
 /** Compressed bytes that may wait in the pool before those who fetch more of them are asked to stop. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** Workers that have had nothing to do for so long are ended: each holds 20 to 30 MiB. A new one is up in 50 ms. */
 const IDLE_MS = 10_000;
-
-/** Told of the spans of a run as they are verified; spans are counted from 0 in the run. */
-export interface DecodeEvents {
-  /** What was wanted of a span when the job was made, before it is written; `onSpan` follows. */
-  onEarly(index: number, offset: number, bytes: Uint8Array<ArrayBuffer>): void;
-  /** A verified span: in the file where `bytes` is undefined; else not, because of `problem` where there is a file. */
-  onSpan(index: number, bytes: Uint8Array<ArrayBuffer> | undefined, problem: string | undefined): void;
-}
-
-/** A run being decoded. */
-export interface DecodeTask {
-  /** Decides who goes first. */
-  demand: Demand;
-  /** Resolves once all spans have been told of; rejects with why there are not more of them. */
-  readonly ended: Promise<void>;
-  /** The next compressed bytes, given away. Nothing happens when the task has ended. */
-  push(bytes: Uint8Array<ArrayBuffer>): void;
-  /** There are no more bytes. */
-  end(): void;
-  /** Gives it up: `ended` rejects with `reason`. */
-  cancel(reason: unknown): void;
-}
-
-/** A thread and what it is doing. */
-interface Seat {
-  thread: DecodeThread;
-  isReady: boolean;
-  sentBytes: number;
-}
 
 /**
  * Threads that decode runs, started when there is more to do than those running can take, and ended when nothing is
@@ -115,6 +85,11 @@ export class DecodePool {
     return task;
   }
 
+  /** Whether more bytes may be pushed. */
+  get hasRoom(): boolean {
+    return this.#waitingBytes <= MAX_WAITING_BYTES;
+  }
+
   /** Resolves when more bytes may be pushed. */
   async room(): Promise<void> {
     while (this.#waitingBytes > MAX_WAITING_BYTES) {
@@ -159,7 +134,7 @@ export class DecodePool {
       while (seat.sentBytes < MAX_SENT_BYTES) {
         const task = this.#mostUrgent(seat);
         if (task === undefined) break;
-        seat.sentBytes += task.feed(seat);
+        task.feed(seat);
       }
     }
   }
@@ -182,7 +157,7 @@ export class DecodePool {
     let best: PoolTask | undefined;
     const mayBegin = seat !== this.#inPlace || !this.#workers.some(({ isReady }) => isReady);
     for (const task of this.#tasks.values()) {
-      if (!task.hasWork || (task.seat === undefined ? !mayBegin : task.seat !== seat)) continue;
+      if (!task.hasWorkFor(seat) || (task.seat === undefined ? !mayBegin : task.seat !== seat)) continue;
       if (best === undefined || compareDemand(task.demand, best.demand) < 0) best = task;
     }
     return best;
@@ -199,23 +174,30 @@ export class DecodePool {
   #seat(start: typeof startDecodeWorker): Seat {
     const seat: Seat = {
       thread: start({
-        onMessage: (message) => this.#onMessage(seat, message),
+        onMessages: (messages) => this.#onMessages(seat, messages),
         onCrash: (problem) => this.#onCrash(seat, problem),
       }),
       isReady: false,
+      sentMessages: 0,
       sentBytes: 0,
     };
     return seat;
   }
 
-  #onMessage(seat: Seat, message: FromDecoder): void {
-    if (message.type === "ready") {
-      seat.isReady = true;
-      // It may turn out that there is nothing to decode.
-      this.#restWhenIdle();
-    } else if (message.type === "taken") seat.sentBytes -= message.compressedBytes;
-    else return this.#tasks.get(message.id)?.onMessage(message);
-    this.#dispatch();
+  #onMessages(seat: Seat, messages: readonly FromDecoder[]): void {
+    let isFreer = false;
+    for (const message of messages) {
+      if (message.type === "ready") {
+        isFreer = seat.isReady = true;
+        // It may turn out that there is nothing to decode.
+        this.#restWhenIdle();
+      } else if (message.type === "taken") {
+        seat.sentBytes -= message.compressedBytes;
+        seat.sentMessages--;
+        isFreer = true;
+      } else this.#tasks.get(message.id)?.onMessage(message);
+    }
+    if (isFreer) this.#dispatch();
   }
 
   #onCrash(seat: Seat, problem: string): void {
@@ -236,103 +218,4 @@ export class DecodePool {
 
 function closedError(): ClipError {
   return new ClipError("aborted", "closed while it was read");
-}
-
-/** What a task tells its pool. */
-interface PoolHooks {
-  onWork(): void;
-  onWaiting(bytes: number): void;
-  onEnd(): void;
-}
-
-class PoolTask implements DecodeTask {
-  demand: Demand;
-  readonly ended: Promise<void>;
-  /** The thread that has its beginning. */
-  seat: Seat | undefined;
-  #id: number;
-  #job: DecodeJob;
-  #events: DecodeEvents;
-  #hooks: PoolHooks;
-  #pieces: Uint8Array<ArrayBuffer>[] = [];
-  #isAtEnd = false;
-  #isOver = false;
-  #result = Promise.withResolvers<void>();
-
-  constructor(id: number, job: DecodeJob, demand: Demand, events: DecodeEvents, hooks: PoolHooks) {
-    this.#id = id;
-    this.#job = job;
-    this.demand = demand;
-    this.#events = events;
-    this.#hooks = hooks;
-    this.ended = this.#result.promise;
-    this.ended.catch(() => {}); // told to whoever looks
-  }
-
-  /** Whether there is something to send. */
-  get hasWork(): boolean {
-    return this.#pieces.length > 0 || this.#isAtEnd;
-  }
-
-  push(bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.#isOver) return;
-    this.#pieces.push(bytes);
-    this.#hooks.onWaiting(bytes.length);
-    this.#hooks.onWork();
-  }
-
-  end(): void {
-    if (this.#isOver) return;
-    this.#isAtEnd = true;
-    this.#hooks.onWork();
-  }
-
-  /** Sends the next pieces, in one message; how many bytes. */
-  feed(seat: Seat): number {
-    if (this.seat === undefined) {
-      this.seat = seat;
-      seat.thread.post({ type: "start", id: this.#id, job: this.#job });
-    }
-    if (this.#pieces.length === 0) {
-      this.#isAtEnd = false;
-      seat.thread.post({ type: "end", id: this.#id });
-      return 0;
-    }
-    let count = 0;
-    let compressedBytes = 0;
-    while (count < this.#pieces.length && compressedBytes < MESSAGE_BYTES) {
-      compressedBytes += this.#pieces[count++]!.length;
-    }
-    const pieces = this.#pieces.splice(0, count);
-    seat.thread.post({ type: "bytes", id: this.#id, pieces }, pieces.map(({ buffer }) => buffer));
-    this.#hooks.onWaiting(-compressedBytes);
-    return compressedBytes;
-  }
-
-  cancel(reason: unknown): void {
-    if (this.#isOver) return;
-    this.seat?.thread.post({ type: "cancel", id: this.#id });
-    this.#finish();
-    this.#result.reject(reason);
-  }
-
-  onMessage(message: Exclude<FromDecoder, { type: "ready" | "taken" }>): void {
-    if (message.type === "early") this.#events.onEarly(message.index, message.offset, message.bytes);
-    else if (message.type === "span") this.#events.onSpan(message.index, message.bytes, message.problem);
-    else {
-      this.#finish();
-      if (message.type === "done") this.#result.resolve();
-      else this.#result.reject(fromPlainError(message.error));
-    }
-  }
-
-  #finish(): void {
-    this.#isOver = true;
-    let waitingBytes = 0;
-    for (const { length } of this.#pieces) waitingBytes += length;
-    this.#pieces = [];
-    this.#isAtEnd = false;
-    this.#hooks.onEnd();
-    this.#hooks.onWaiting(-waitingBytes);
-  }
 }

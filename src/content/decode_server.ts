@@ -1,18 +1,21 @@
 import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
-import { ClipError, messageOf, toPlainError } from "../base/mod.ts";
+import { ClipError, messageOf, MIB, toPlainError } from "../base/mod.ts";
 import type { DataFile, DecodeJob, FromDecoder, ToDecoder } from "./decode_messages.ts";
 import { RunDecoder } from "./run_decoder.ts";
 
 /** Says something to the main thread; `transfer` are buffers that are given away. */
-export type Reply = (message: FromDecoder, transfer?: ArrayBuffer[]) => void;
+export type Reply = (messages: readonly FromDecoder[], transfer: ArrayBuffer[]) => void;
 
 /** Memory of jobs that are over, kept for the next: jobs take turns, but few at a time. */
 const MAX_IDLE_BUFFERS = 2;
+/** Spans that are only written are decoded into so much memory, and written together as far as it goes. */
+const BUFFER_BYTES = MIB;
 
 /** Decodes the jobs that it is sent, in a Worker or, where there can be none, in place. */
 export class DecodeServer {
   #jobs = new Map<number, OpenJob>();
   #reply: Reply;
+  #replies: FromDecoder[] = [];
   #idleBuffers: Uint8Array<ArrayBuffer>[] = [];
 
   /** Serves nothing yet. */
@@ -25,16 +28,35 @@ export class DecodeServer {
     const { id } = message;
     try {
       if (message.type === "start") {
-        this.#jobs.set(id, new OpenJob(id, message.job, this.#reply, this.#idleBuffers.pop()));
+        const say: Say = (reply, bytes) => this.#say(reply, bytes);
+        this.#jobs.set(id, new OpenJob(id, message.job, say, this.#idleBuffers.pop()));
       } else if (message.type === "cancel") this.#close(id);
       else if (message.type === "end") this.#goOn(id, undefined);
       else for (const bytes of message.pieces) this.#goOn(id, bytes);
+      this.#jobs.get(id)?.flush();
     } catch (error) {
+      // What came before is good.
+      this.#jobs.get(id)?.flush();
       this.#close(id);
-      this.#reply({ type: "failed", id, error: toPlainError(error) });
+      this.#say({ type: "failed", id, error: toPlainError(error) });
     }
-    if (message.type !== "bytes") return;
-    this.#reply({ type: "taken", compressedBytes: message.pieces.reduce((sum, { length }) => sum + length, 0) });
+    if (message.type === "bytes") {
+      this.#say({ type: "taken", compressedBytes: message.pieces.reduce((sum, { length }) => sum + length, 0) });
+    }
+    this.#flush([]);
+  }
+
+  /** Bytes are told of at once, since somebody waits for them; all else together, when a message has been dealt with. */
+  #say(reply: FromDecoder, bytes?: Uint8Array<ArrayBuffer>): void {
+    this.#replies.push(reply);
+    if (bytes !== undefined) this.#flush([bytes.buffer]);
+  }
+
+  #flush(transfer: ArrayBuffer[]): void {
+    if (this.#replies.length === 0) return;
+    const replies = this.#replies;
+    this.#replies = [];
+    this.#reply(replies, transfer);
   }
 
   #goOn(id: number, bytes: Uint8Array | undefined): void {
@@ -42,8 +64,9 @@ export class DecodeServer {
     if (job === undefined) return;
     if (bytes === undefined) job.decoder.finish();
     else if (!job.decoder.push(bytes)) return;
+    job.flush();
     this.#close(id);
-    this.#reply({ type: "done", id });
+    this.#say({ type: "done", id });
   }
 
   #close(id: number): void {
@@ -54,6 +77,9 @@ export class DecodeServer {
   }
 }
 
+/** A reply, and the bytes in it. */
+type Say = (reply: FromDecoder, bytes?: Uint8Array<ArrayBuffer>) => void;
+
 /** A job under way. Spans that are only written are decoded into the same memory one after another. */
 class OpenJob {
   readonly decoder: RunDecoder;
@@ -61,14 +87,20 @@ class OpenJob {
   buffer: Uint8Array<ArrayBuffer> | undefined;
   #id: number;
   #job: DecodeJob;
-  #reply: Reply;
+  #say: Say;
   #file: number | undefined;
   #problem: string | undefined;
+  /** Where in the buffer the next span goes. */
+  #roomAt = 0;
+  /** Verified and not written yet: spans [unwritten, verified), the first of them at this place of the buffer. */
+  #unwritten = 0;
+  #verified = 0;
+  #unwrittenAt = 0;
 
-  constructor(id: number, job: DecodeJob, reply: Reply, buffer: Uint8Array<ArrayBuffer> | undefined) {
+  constructor(id: number, job: DecodeJob, say: Say, buffer: Uint8Array<ArrayBuffer> | undefined) {
     this.#id = id;
     this.#job = job;
-    this.#reply = reply;
+    this.#say = say;
     this.buffer = buffer;
     if (job.file !== undefined) this.#openFile(job.file);
     try {
@@ -82,32 +114,53 @@ class OpenJob {
     }
   }
 
+  /** Asked for when all spans before have been verified. */
   #room(lengthBytes: number): Uint8Array<ArrayBuffer> {
     if (this.#file === undefined) return new Uint8Array(lengthBytes);
-    if (this.buffer === undefined || this.buffer.length < lengthBytes) this.buffer = new Uint8Array(lengthBytes);
-    return this.buffer.subarray(0, lengthBytes);
+    if (this.buffer === undefined || this.#roomAt + lengthBytes > this.buffer.length) {
+      this.flush();
+      this.#roomAt = this.#unwrittenAt = 0;
+      if (lengthBytes > (this.buffer?.length ?? 0)) this.buffer = new Uint8Array(Math.max(lengthBytes, BUFFER_BYTES));
+    }
+    const start = this.#roomAt;
+    this.#roomAt += lengthBytes;
+    return this.buffer!.subarray(start, this.#roomAt);
   }
 
   #onSpan(index: number, bytes: Uint8Array<ArrayBuffer>): void {
     const id = this.#id;
     if (this.#file === undefined) {
-      const problem = this.#problem;
-      return this.#reply({ type: "span", id, index, bytes, problem }, [bytes.buffer]);
+      return this.#say({ type: "span", id, index, bytes, problem: this.#problem }, bytes);
     }
     const wanted = this.#job.wanted[index];
     if (wanted !== undefined) {
       const part = bytes.slice(wanted.start, wanted.endExclusive);
-      this.#reply({ type: "early", id, index, offset: wanted.start, bytes: part }, [part.buffer]);
+      this.#say({ type: "early", id, index, offset: wanted.start, bytes: part }, part);
     }
+    this.#verified = index + 1;
+  }
+
+  /** Writes the spans that have been verified, and tells of them. */
+  flush(): void {
+    if (this.#unwritten === this.#verified) return;
+    const { offsets, file } = this.#job;
+    const [first, end] = [this.#unwritten, this.#verified];
+    const start = offsets[first]!;
+    const bytes = this.buffer!.subarray(this.#unwrittenAt, this.#unwrittenAt + offsets[end]! - start);
+    this.#unwritten = end;
+    this.#unwrittenAt += bytes.length;
+    let problem: string | undefined;
     try {
-      const stat = fstatSync(this.#file);
-      if (stat.isFile() && stat.size < this.#job.file!.sizeBytes) throw new Error("somebody has cut it short");
-      writeAll(this.#file, bytes, this.#job.offsets[index]!);
-      this.#reply({ type: "span", id, index, bytes: undefined, problem: undefined });
+      const stat = fstatSync(this.#file!);
+      if (stat.isFile() && stat.size < file!.sizeBytes) throw new Error("somebody has cut it short");
+      writeAll(this.#file!, bytes, start);
     } catch (error) {
-      const problem = `cannot write to the cache file ${this.#job.file!.path}: ${messageOf(error)}`;
-      const copy = bytes.slice();
-      this.#reply({ type: "span", id, index, bytes: copy, problem }, [copy.buffer]);
+      problem = `cannot write to the cache file ${file!.path}: ${messageOf(error)}`;
+    }
+    for (let index = first; index < end; index++) {
+      const copy = problem && bytes.slice(offsets[index]! - start, offsets[index + 1]! - start);
+      if (copy) this.#say({ type: "span", id: this.#id, index, bytes: copy, problem }, copy);
+      else this.#say({ type: "span", id: this.#id, index, bytes: undefined, problem: undefined });
     }
   }
 

@@ -12,8 +12,8 @@ export interface DecodeThread {
 
 /** What a thread tells. */
 export interface DecodeThreadEvents {
-  /** An answer. */
-  onMessage(message: FromDecoder): void;
+  /** Answers, in order. */
+  onMessages(messages: readonly FromDecoder[]): void;
   /** The thread died, or never came to life; it is of no more use. */
   onCrash(problem: string): void;
 }
@@ -21,7 +21,7 @@ export interface DecodeThreadEvents {
 /** Starts a Worker. Its first message is `ready`. */
 export function startDecodeWorker(events: DecodeThreadEvents): DecodeThread {
   const worker = new Worker(new URL("./decode_worker.ts", import.meta.url), { type: "module" });
-  worker.onmessage = ({ data }: MessageEvent<FromDecoder>) => events.onMessage(data);
+  worker.onmessage = ({ data }: MessageEvent<readonly FromDecoder[]>) => events.onMessages(data);
   worker.onerror = (event) => {
     event.preventDefault();
     worker.terminate();
@@ -36,8 +36,8 @@ export function startDecodeWorker(events: DecodeThreadEvents): DecodeThread {
 /** Decodes in this thread, a message at a time, so that others have their turns. */
 export function decodeInPlace(events: DecodeThreadEvents): DecodeThread {
   let isClosed = false;
-  const server = new DecodeServer((message) => {
-    if (!isClosed) events.onMessage(message);
+  const server = new DecodeServer((messages) => {
+    if (!isClosed) events.onMessages(messages);
   });
   return {
     post: (message) => void setImmediate(() => server.handle(message)),

@@ -4,9 +4,9 @@ import { DecodeServer } from "./decode_server.ts";
 
 const port = self as unknown as {
   onmessage: (event: MessageEvent<ToDecoder>) => void;
-  postMessage(message: FromDecoder, transfer?: Transferable[]): void;
+  postMessage(messages: readonly FromDecoder[], transfer?: Transferable[]): void;
 };
 
-const server = new DecodeServer((message, transfer) => port.postMessage(message, transfer));
+const server = new DecodeServer((messages, transfer) => port.postMessage(messages, transfer));
 port.onmessage = ({ data }) => server.handle(data);
-port.postMessage({ type: "ready" });
+port.postMessage([{ type: "ready" }]);

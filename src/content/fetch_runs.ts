@@ -2,7 +2,8 @@ import { ClipError, formatDuration, type RangeSource } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { DataFile, DecodeJob, SpanPart } from "./decode_messages.ts";
-import type { DecodePool, DecodeTask } from "./decode_pool.ts";
+import type { DecodePool } from "./decode_pool.ts";
+import type { DecodeTask } from "./decode_task.ts";
 import type { Run } from "./read_plan.ts";
 import type { Demand } from "./observer.ts";
 
@@ -77,9 +78,11 @@ export async function fetchRuns(requests: readonly RunRequest[], context: FetchC
       at = end;
       while (open.length > 0 && open[0]!.run.compressedEndExclusive <= at) open.shift();
       if (next === requests.length && open.every((run) => run.isOver)) break;
-      watch.pause();
-      await pool.room();
-      watch.resume();
+      if (!pool.hasRoom) {
+        watch.pause();
+        await pool.room();
+        watch.resume();
+      }
     }
     watch.pause();
     // A stream of nothing: runs without compressed bytes do not exist, but archives come from outside.
@@ -212,7 +215,9 @@ class Watch {
   #stop = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #allowanceMs: number;
-  #resumedAt = 0;
+  /** Since when the next piece is waited for. */
+  #waitsSinceMs = 0;
+  #isPaused = false;
   #failure: ClipError | undefined;
 
   constructor(context: FetchContext) {
@@ -225,22 +230,45 @@ class Watch {
   }
 
   received(bytes: number): void {
-    this.#allowanceMs += transferMs(bytes);
+    this.#allowanceMs += transferMs(bytes) - this.#takeWaitedMs();
   }
 
   pause(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#allowanceMs -= performance.now() - this.#resumedAt;
+    this.#allowanceMs -= this.#takeWaitedMs();
+    this.#isPaused = true;
   }
 
   resume(): void {
-    this.#resumedAt = performance.now();
-    this.#timer = setTimeout(() => this.#giveUp(), Math.max(0, Math.min(this.#allowanceMs, this.#context.deadlineMs)));
+    this.#isPaused = false;
+    this.#waitsSinceMs = performance.now();
+    this.#timer ??= setTimeout(() => this.#look(), this.#leftMs());
   }
 
   end(): void {
+    this.#isPaused = true;
     clearTimeout(this.#timer);
+  }
+
+  #takeWaitedMs(): number {
+    const now = performance.now();
+    const waitedMs = this.#isPaused ? 0 : now - this.#waitsSinceMs;
+    this.#waitsSinceMs = now;
+    return waitedMs;
+  }
+
+  /** How much longer the next piece may take. */
+  #leftMs(): number {
+    const waitedMs = performance.now() - this.#waitsSinceMs;
+    return Math.max(0, Math.min(this.#allowanceMs, this.#context.deadlineMs) - waitedMs);
+  }
+
+  /** The timer, which is not set anew for each piece, has run out. */
+  #look(): void {
+    this.#timer = undefined;
+    if (this.#isPaused) return;
+    const leftMs = this.#leftMs();
+    if (leftMs > 0) this.#timer = setTimeout(() => this.#look(), leftMs);
+    else this.#giveUp();
   }
 
   /** What is to be said of an error: that of the signal is of no meaning to anybody. */

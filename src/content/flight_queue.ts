@@ -1,3 +1,4 @@
+import type { LayerTables } from "../archive/mod.ts";
 import { compareDemand } from "./demand.ts";
 import type { Demand } from "./observer.ts";
 import type { Run } from "./read_plan.ts";
@@ -11,6 +12,8 @@ export interface TakeOptions {
   readonly maxPlainBytes: number;
   /** Whether runs of less urgency may follow a more urgent one. */
   readonly mixed: boolean;
+  /** Of the archive. */
+  readonly layers: LayerTables;
 }
 
 /** Runs that wait to be fetched: the most urgent first, then in order of arrival. */
@@ -31,8 +34,8 @@ export class FlightQueue {
     this.#flights.delete(flight);
   }
 
-  /** Takes out what is to be fetched next: one run, or several that follow one another in a layer. */
-  take({ leastDemand, maxPlainBytes, mixed }: TakeOptions): RunFlight[] {
+  /** Takes out what is to be fetched next, and no more of it: one run, or several that follow one another in a layer. */
+  take({ leastDemand, maxPlainBytes, mixed, layers }: TakeOptions): RunFlight[] {
     let first: RunFlight | undefined;
     for (const flight of this.#flights) {
       if (compareDemand(flight.demand, leastDemand) > 0) continue;
@@ -41,6 +44,7 @@ export class FlightQueue {
     if (first === undefined) return [];
     const isJoinable = this.#byFirstSpan.get(first.run.firstSpan) === first;
     this.remove(first);
+    if (isJoinable) first.cut(layers);
     const group = [first];
     let plainBytes = first.run.plainBytes;
     for (let last = first; isJoinable;) {
@@ -50,6 +54,7 @@ export class FlightQueue {
       plainBytes += next.run.plainBytes;
       if (plainBytes > maxPlainBytes) break;
       this.remove(next);
+      next.cut(layers);
       group.push(last = next);
     }
     return group;

@@ -5,6 +5,8 @@ import type { PrefetchOptions, SpanRange } from "./content_options.ts";
 const LOW_WATER_BYTES = 32 * 1024 * 1024;
 /** …up to this: so that neighbours are asked for together, and requests stay long. */
 const HIGH_WATER_BYTES = 64 * 1024 * 1024;
+/** And no further, however long the run. */
+const HIGHEST_WATER_BYTES = 2 * HIGH_WATER_BYTES;
 
 /** Where spans are brought to. */
 export interface PrefetchTarget {
@@ -47,7 +49,10 @@ export async function prefetch(
         done();
         continue;
       }
-      if (waitingBytes >= HIGH_WATER_BYTES) await until(LOW_WATER_BYTES);
+      const isWithinRun = span > firstSpan &&
+        layers.spanCheckpoint(layer, span) === layers.spanCheckpoint(layer, span - 1);
+      // What is not wanted of a run by the time that it is fetched is left out.
+      if (waitingBytes >= (isWithinRun ? HIGHEST_WATER_BYTES : HIGH_WATER_BYTES)) await until(LOW_WATER_BYTES);
       bring(layer, span);
     }
   }

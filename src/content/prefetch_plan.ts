@@ -4,8 +4,8 @@
  * What a start touches first is wanted first, but a request costs a round trip whatever its length, and spans that lie
  * side by side are mostly touched at different times. So a profile is cut into batches, in its order: within a batch,
  * spans are put together that lie side by side, or so close that what lies between is fetched faster than it is asked
- * around. The first batch is small, so that it is there soon; each further one is twice as large, since what is wanted
- * later may come in any order, but in few requests.
+ * around; what lies behind the last span touched of a run is left out. The first batch is small, so that it is there
+ * soon; each further one is twice as large, since what is wanted later may come in any order, but in few requests.
  */
 import { KIB, MIB } from "../base/mod.ts";
 import { type Archive, type LayerTables, type ProfileRange, S_IFDIR, S_IFREG, type Tree } from "../archive/mod.ts";
@@ -32,10 +32,14 @@ export function planProfile(layers: LayerTables, ranges: Iterable<ProfileRange>)
     batch = [];
     batchBytes = 0;
   };
-  for (const { layer, plainOffset, plainEndExclusive } of ranges) {
-    const first = layers.spanAt(layer, plainOffset);
-    const end = layers.spanAt(layer, plainEndExclusive - 1) + 1;
-    for (const { firstSpan, endSpan } of marks.take(first, end)) {
+  const touched = [...ranges].map(({ layer, plainOffset, plainEndExclusive }) => {
+    return { layer, first: layers.spanAt(layer, plainOffset), last: layers.spanAt(layer, plainEndExclusive - 1) };
+  });
+  const runFirst = firstOfRuns(layers);
+  const lastTouched = lastOfRuns(runFirst, touched);
+  for (const { layer, first, last } of touched) {
+    // A run is decoded from its start, once: so with all of it that is touched at any time, and no more.
+    for (const { firstSpan, endSpan } of marks.take(runFirst[first]!, lastTouched[runFirst[last]!]! + 1)) {
       batch.push({ layer, firstSpan, endSpan });
       batchBytes += compressedBytes(layers, layer, firstSpan, endSpan);
       if (batchBytes >= batchLimit) close();
@@ -43,6 +47,35 @@ export function planProfile(layers: LayerTables, ranges: Iterable<ProfileRange>)
   }
   close();
   return plan;
+}
+
+/** By span, the first of the run that it is in. */
+function firstOfRuns(layers: LayerTables): Uint32Array {
+  const runFirst = new Uint32Array(layers.firstSpan[layers.layerCount]!);
+  for (let layer = 0; layer < layers.layerCount; layer++) {
+    const end = layers.firstSpan[layer + 1]!;
+    let before = -1;
+    for (let span = layers.firstSpan[layer]!; span < end; span++) {
+      const checkpoint = layers.spanCheckpoint(layer, span);
+      runFirst[span] = checkpoint === before ? runFirst[span - 1]! : span;
+      before = checkpoint;
+    }
+  }
+  return runFirst;
+}
+
+/** By the first span of a run, the last that is touched; of other spans nothing. */
+function lastOfRuns(runFirst: Uint32Array, touched: Iterable<{ first: number; last: number }>): Uint32Array {
+  const lastTouched = new Uint32Array(runFirst.length);
+  const marks = new SpanMarks(runFirst.length);
+  for (const { first, last } of touched) {
+    for (const { firstSpan, endSpan } of marks.take(first, last + 1)) {
+      for (let span = firstSpan; span < endSpan; span++) {
+        lastTouched[runFirst[span]!] = Math.max(lastTouched[runFirst[span]!]!, span);
+      }
+    }
+  }
+  return lastTouched;
 }
 
 /** The spans that hold the data of these files, each once, layer by layer. */
@@ -101,16 +134,16 @@ function joinNear(layers: LayerTables, batch: readonly SpanRange[], marks: SpanM
 }
 
 function isNear(layers: LayerTables, before: SpanRange, after: SpanRange): boolean {
-  return compressedBytes(layers, before.layer, before.endSpan, after.firstSpan) <= MAX_HOLE_BYTES;
+  const holeBytes = compressedStart(layers, after) - layers.spanCompressedEnd(before.layer, before.endSpan - 1);
+  return holeBytes <= MAX_HOLE_BYTES;
 }
 
-/** Compressed bytes from the checkpoint of span `firstSpan` to that of `endSpan`, or to the layer's end. */
+/** What is fetched for these spans. */
 function compressedBytes(layers: LayerTables, layer: number, firstSpan: number, endSpan: number): number {
-  return Math.ceil((compressedBit(layers, layer, endSpan) - compressedBit(layers, layer, firstSpan)) / 8);
+  return layers.spanCompressedEnd(layer, endSpan - 1) - compressedStart(layers, { layer, firstSpan });
 }
 
-function compressedBit(layers: LayerTables, layer: number, span: number): number {
-  const isEnd = span === layers.firstSpan[layer + 1]!;
-  const checkpoint = isEnd ? layers.firstCheckpoint[layer + 1]! - 1 : layers.spanCheckpoint(layer, span);
-  return layers.checkpoint(checkpoint).compressedBitOffset;
+/** Where decoding begins for the sake of a range. */
+function compressedStart(layers: LayerTables, { layer, firstSpan }: Pick<SpanRange, "layer" | "firstSpan">): number {
+  return Math.floor(layers.checkpoint(layers.spanCheckpoint(layer, firstSpan)).compressedBitOffset / 8);
 }

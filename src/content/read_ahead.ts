@@ -16,13 +16,13 @@ interface Stream {
   end: number;
   /** When it touches this one, more is asked for: the first span of the last window. */
   trigger: number;
-  /** Spans of the last window. */
-  windowSpans: number;
+  /** Runs of the last window. */
+  windowRuns: number;
 }
 
 /**
  * Tells readers that go through a file from those that jump about, by the spans that they touch, and says what the
- * former will want: windows of 1, 2, 4, … spans, each asked for when the reader enters the one before. Each reader is
+ * former will want: windows of 1, 2, 4, … runs, each asked for when the reader enters the one before. Each reader is
  * followed by itself; two that read the same places are one. Never past the end of the file.
  *
  * The touches it hears of are those of reads that had to wait, and of spans that it has named as a trigger: a reader
@@ -47,7 +47,9 @@ export class ReadAhead {
       stream.inode === inode && stream.layer === layer && span >= stream.last && span <= stream.end
     );
     if (at < 0) {
-      this.#streams.push({ inode, layer, last: span, end: span + 1, trigger: span + 1, windowSpans: 0 });
+      // The rest of its run comes along without being asked for.
+      const end = this.#runEnd(layer, span, endSpan);
+      this.#streams.push({ inode, layer, last: span, end, trigger: end, windowRuns: 0 });
       if (this.#streams.length > MAX_STREAMS) this.#streams.shift();
       return undefined;
     }
@@ -60,17 +62,31 @@ export class ReadAhead {
 
   #window(stream: Stream, span: number, endSpan: number): SpanRange | undefined {
     const layers = this.#layers;
-    const firstSpan = Math.max(stream.end, span + 1);
-    stream.windowSpans = Math.max(1, stream.windowSpans * 2);
+    const firstSpan = Math.max(stream.end, this.#runEnd(stream.layer, span, endSpan));
+    const mostRuns = Math.max(1, stream.windowRuns * 2);
     let end = firstSpan;
-    while (end < endSpan && end - firstSpan < stream.windowSpans) {
-      const plainBytes = layers.spanEnd(stream.layer, end) - layers.spanOffsets[firstSpan]!;
+    stream.windowRuns = 0;
+    while (end < endSpan && stream.windowRuns < mostRuns) {
+      const next = this.#runEnd(stream.layer, end, endSpan);
+      const plainBytes = layers.spanEnd(stream.layer, next - 1) - layers.spanOffsets[firstSpan]!;
       if (plainBytes > MAX_WINDOW_BYTES && end > firstSpan) break;
+      end = next;
+      stream.windowRuns++;
+    }
+    stream.trigger = firstSpan;
+    stream.end = end;
+    return end === firstSpan ? undefined : { layer: stream.layer, firstSpan, endSpan: end };
+  }
+
+  /** One past the last span of the run that a span is in, as far as it is the file's, and not too long. */
+  #runEnd(layer: number, span: number, endSpan: number): number {
+    const layers = this.#layers;
+    const checkpoint = layers.spanCheckpoint(layer, span);
+    const mostEnd = layers.spanOffsets[span]! + MAX_WINDOW_BYTES;
+    let end = span + 1;
+    while (end < endSpan && layers.spanCheckpoint(layer, end) === checkpoint && layers.spanEnd(layer, end) <= mostEnd) {
       end++;
     }
-    stream.windowSpans = Math.max(1, end - firstSpan);
-    stream.trigger = firstSpan;
-    stream.end = Math.max(end, firstSpan);
-    return end === firstSpan ? undefined : { layer: stream.layer, firstSpan, endSpan: end };
+    return end;
   }
 }

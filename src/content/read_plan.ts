@@ -5,9 +5,9 @@
  *
  * A *piece* is a part of a read that lies in one layer (a sparse file has several; what no piece covers is zeros).
  * A *span* is what is verified, cached and shared as a whole. A *run* is what is decoded as a whole: from a checkpoint
- * to the next. Mostly a run is one span; it has several where a stretch of the stream offers no checkpoint (one huge
- * deflate block, or checkpoints switched off: then the whole layer is one run). Every span of a run is verified and
- * kept as the decoder passes it, so that nothing is decoded twice.
+ * to the next. Mostly a run is some spans; it has very many where a stretch of the stream offers no checkpoint (one huge
+ * deflate block, or checkpoints switched off: then the whole layer is one run). Every span of a run is verified, given to
+ * who waits for it and kept as the decoder passes it, so that nothing is decoded twice.
  *
  * The rejected alternative, a digest for each checkpoint interval alone, would have made the unit of verification as
  * long as the longest stretch without a checkpoint, which may be the layer.
@@ -88,17 +88,22 @@ export function planRun(layers: LayerTables, layer: number, span: number, wholeL
   while (firstSpan > first && belongs(firstSpan - 1)) firstSpan--;
   while (endSpan < end && belongs(endSpan)) endSpan++;
   const from = layers.checkpoint(checkpoint);
-  const plainEnd = layers.spanEnd(layer, endSpan - 1);
-  const lastCheckpoint = layers.firstCheckpoint[layer + 1]! - 1;
-  let next = checkpoint + 1;
-  while (next < lastCheckpoint && layers.checkpoint(next).plainOffset < plainEnd) next++;
   return {
     layer,
     checkpoint,
     firstSpan,
     endSpan,
-    plainBytes: plainEnd - from.plainOffset,
+    plainBytes: layers.spanEnd(layer, endSpan - 1) - from.plainOffset,
     compressedOffset: Math.floor(from.compressedBitOffset / 8),
-    compressedEndExclusive: Math.ceil(layers.checkpoint(next).compressedBitOffset / 8),
+    compressedEndExclusive: layers.compressedEnd(layer, endSpan - 1),
   };
+}
+
+/** The first part of a run, up to span `endSpan`, which is one of its own or its end. */
+export function cutRun(layers: LayerTables, run: Run, endSpan: number): Run {
+  if (endSpan === run.endSpan) return run;
+  const { layer, plainBytes } = run;
+  const leftOutBytes = layers.spanEnd(layer, run.endSpan - 1) - layers.spanEnd(layer, endSpan - 1);
+  const compressedEndExclusive = layers.spanCompressedEnd(layer, endSpan - 1);
+  return { ...run, endSpan, plainBytes: plainBytes - leftOutBytes, compressedEndExclusive };
 }

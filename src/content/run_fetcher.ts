@@ -63,7 +63,7 @@ export class RunFetcher {
 
   /** Queues a flight; there must be none for its run. */
   add(flight: RunFlight): void {
-    this.#flights.set(this.#key(flight.run), flight);
+    this.#flights.set(flight.key = this.#key(flight.run), flight);
     if (this.#closing.signal.aborted) return this.#over(flight, this.#closing.signal.reason);
     this.#pool.warm();
     this.#queue.add(flight, { joinable: !this.#isWhole(flight.run) });
@@ -83,6 +83,11 @@ export class RunFetcher {
     if (flight.waiting > 0) return;
     this.#queue.remove(flight);
     this.#over(flight, reason);
+  }
+
+  /** @see Content.warm */
+  warm(): void {
+    this.#pool.warm();
   }
 
   /** Gives everything up. */
@@ -124,6 +129,7 @@ export class RunFetcher {
         maxPlainBytes: MAX_REQUEST_PLAIN_BYTES,
         // What is looked for in a remote cache first is not to make a read wait for it.
         mixed: this.#parts.options.remote === undefined,
+        layers: this.#parts.options.archive.layers,
       });
       if (group.length === 0) return;
       const isBackground = group[0]!.demand !== "read";
@@ -315,7 +321,7 @@ export class RunFetcher {
 
   #over(flight: RunFlight, error: unknown): void {
     if (flight.isOver) return;
-    this.#flights.delete(this.#key(flight.run));
+    this.#flights.delete(flight.key);
     const { layer, firstSpan, endSpan } = flight.run;
     if (flight.isClaimed) this.#parts.store.release(layer, firstSpan, endSpan);
     flight.finish(error);

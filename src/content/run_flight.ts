@@ -1,8 +1,9 @@
+import type { LayerTables } from "../archive/mod.ts";
 import { firstDemand } from "./demand.ts";
 import type { SpanPart } from "./decode_messages.ts";
-import type { DecodeTask } from "./decode_pool.ts";
+import type { DecodeTask } from "./decode_task.ts";
 import type { Demand, Tier } from "./observer.ts";
-import type { Run } from "./read_plan.ts";
+import { cutRun, type Run } from "./read_plan.ts";
 
 /** A span that was had. */
 export interface HadSpan {
@@ -27,9 +28,11 @@ export const AT_HAND: HadSpan = { bytes: undefined, offset: 0, tier: "disk" };
  * that span has passed.
  */
 export class RunFlight {
-  readonly run: Run;
+  #run: Run;
   /** The most urgent of those who want it. */
   demand: Demand;
+  /** By which it is found: that of the run as it was at first. */
+  key = -1;
   /** Whether its work has begun: it can no longer be taken back. */
   isUnderWay = false;
   /** Whether this process has the right to fetch it. */
@@ -46,12 +49,26 @@ export class RunFlight {
 
   /** Queued. */
   constructor(run: Run, demand: Demand) {
-    this.run = run;
+    this.#run = run;
     this.demand = demand;
     this.#passed = new Uint8Array(run.endSpan - run.firstSpan);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.#end = resolve;
+  }
+
+  /** What is fetched. */
+  get run(): Run {
+    return this.#run;
+  }
+
+  /**
+   * A prefetch that has not begun leaves out what lies behind the last span that it is for; a reader is likely to go on
+   * to there.
+   */
+  cut(layers: LayerTables): void {
+    if (this.demand !== "prefetch" || this.#waiters.size === 0) return;
+    this.#run = cutRun(layers, this.#run, Math.max(...this.#waiters.keys()) + 1);
   }
 
   /** How many spans somebody waits for. */
@@ -69,9 +86,9 @@ export class RunFlight {
     return this.#waiters.get(span)?.want.part;
   }
 
-  /** Whether that span has gone by already: who wants it now is not answered by this flight. */
+  /** Whether that span has gone by already, or has been left out: who wants it now is not answered by this flight. */
   hasPassed(span: number): boolean {
-    return this.#passed[span - this.run.firstSpan] !== 0;
+    return span >= this.#run.endSpan || this.#passed[span - this.#run.firstSpan] !== 0;
   }
 
   /** Makes it as urgent as `demand`, if it is not yet. */
@@ -102,7 +119,7 @@ export class RunFlight {
   /** A span is at hand, or is gone for good: who comes later has to look elsewhere. */
   pass(span: number, had: HadSpan): void {
     this.answer(span, had);
-    this.#passed[span - this.run.firstSpan] = 1;
+    this.#passed[span - this.#run.firstSpan] = 1;
   }
 
   /** Over: who still waits gets `error`. From now on nobody may be sent here. */

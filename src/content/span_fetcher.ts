@@ -82,6 +82,11 @@ export class SpanFetcher {
     }
   }
 
+  /** @see Content.warm */
+  warm(): void {
+    this.#runs.warm();
+  }
+
   /** Gives everything up. */
   close(): void {
     this.#runs.close();

@@ -55,6 +55,8 @@ export class ThreadDigester {
     return {
       write: (bytes) => writer.write(bytes),
       checkpoint: (plainOffset) => writer.mark(plainOffset),
+      // Below zero, so that it is told from a checkpoint: none is at 0.
+      cut: (plainOffset) => writer.mark(-plainOffset),
       finish: () => {
         writer.end();
         return result.promise;

@@ -24,7 +24,7 @@ function digestStream(reader: PlainRingReader, limits: SpanLimits): PlainDigests
   for (let ended = false; !ended;) {
     const next = reader.next();
     ended = next.ended;
-    reader.takeMarks((plainOffset) => digester.checkpoint(plainOffset));
+    reader.takeMarks((mark) => mark < 0 ? digester.cut(-mark) : digester.checkpoint(mark));
     // In batches, so that there is room for more soon.
     while (digester.digestedTo < next.written) {
       digester.digestTo(Math.min(digester.digestedTo + batch, next.written));

@@ -27,7 +27,7 @@ import { readCheckpoints, readSpans, writeCheckpoints, writeSpans } from "./laye
 export const LAYER_INDEX_VERSION = 1;
 
 /** Raised when a scan of the same layer with the same options comes to find something else than before. */
-export const SCAN_REVISION = 4;
+export const SCAN_REVISION = 5;
 
 /** `\x89CLPL\r\n\x1a\n`, like an archive's but for the letters. */
 const MAGIC: readonly number[] = [0x89, 0x43, 0x4c, 0x50, 0x4c, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -3,6 +3,7 @@ import {
   MAX_CHECKPOINT_KIND,
   MAX_PREFIX_BYTES,
   MAX_SPAN_BYTES,
+  MAX_SPAN_COMPRESSED_BYTES,
   MAX_WINDOW_RECORD_BYTES,
   type Span,
   type StoredCheckpoint,
@@ -18,7 +19,7 @@ const IN_BLOCK = 0x40;
 const DIGEST_BYTES = 32;
 /** The fewest bytes that a checkpoint takes, and a span: so many can there be at most in what is left. */
 const MIN_CHECKPOINT_BYTES = 4;
-const MIN_SPAN_BYTES = 2 + DIGEST_BYTES;
+const MIN_SPAN_BYTES = 3 + DIGEST_BYTES;
 
 /** What the tables must agree with. */
 export interface LayerSizes {
@@ -124,6 +125,7 @@ export function writeSpans(writer: ByteWriter, spans: readonly Span[]): void {
   for (const span of spans) {
     writer.count(span.plainOffset - plainOffset);
     writer.count(span.checkpoint - checkpoint);
+    writer.count(span.compressedBytes);
     writer.raw(span.digest);
     ({ plainOffset, checkpoint } = span);
   }
@@ -150,7 +152,10 @@ export function readSpans(reader: ByteReader, sizes: LayerSizes, checkpoints: re
     if (checkpoints[checkpoint]!.plainOffset > plainOffset) {
       reader.bad("checkpoint", checkpoint, "one at or before the span");
     }
-    spans.push({ plainOffset, checkpoint, digest: reader.raw("digest", DIGEST_BYTES) });
+    const start = Math.floor(checkpoints[checkpoint]!.compressedBitOffset / 8);
+    const most = Math.min(sizes.compressedBytes - start, MAX_SPAN_COMPRESSED_BYTES);
+    const compressedBytes = reader.count("compressedBytes", most);
+    spans.push({ plainOffset, checkpoint, compressedBytes, digest: reader.raw("digest", DIGEST_BYTES) });
   }
   const lastBytes = plainBytes - plainOffset;
   if (count > 0 && (lastBytes <= 0 || lastBytes > MAX_SPAN_BYTES)) {

@@ -6,6 +6,8 @@ export interface PlainDigester {
   write(bytes: Uint8Array): void;
   /** A further checkpoint, in ascending order of offsets, at most the limits' lag behind the last byte written. */
   checkpoint(plainOffset: number): void;
+  /** A further cut, the same. */
+  cut(plainOffset: number): void;
 }
 
 /** Digests in the calling thread. */
@@ -35,6 +37,10 @@ export class InlineDigester implements PlainDigester {
 
   checkpoint(plainOffset: number): void {
     this.#digester.checkpoint(plainOffset);
+  }
+
+  cut(plainOffset: number): void {
+    this.#digester.cut(plainOffset);
   }
 
   /** Says that the stream ends here. */

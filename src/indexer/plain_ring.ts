@@ -7,12 +7,12 @@
 const WRITTEN = 0;
 /** Bytes that are no longer needed. */
 const RELEASED = 1;
-/** Checkpoints put in, and taken out, since the beginning. */
+/** Marks put in, and taken out, since the beginning. */
 const MARKED = 2;
 const UNMARKED = 3;
 const CONTROLS = 4;
 
-/** Checkpoints that can wait to be taken. */
+/** Marks that can wait to be taken. */
 const MARKS = 1024;
 /** The other thread is told, and woken, for so much: it costs some microseconds, as much as digesting some KiB. */
 const TELL_BYTES = 256 * 1024;
@@ -62,14 +62,14 @@ export class PlainRingWriter {
     }
   }
 
-  /** A checkpoint, which the reader learns of before it learns of bytes that are written after this. */
-  mark(plainOffset: number): void {
+  /** A number, which the reader learns of before it learns of bytes that are written after this. */
+  mark(value: number): void {
     while (this.#marked - Number(Atomics.load(this.#control, UNMARKED)) >= MARKS) {
       this.flush();
       const taken = Atomics.load(this.#control, UNMARKED);
       if (this.#marked - Number(taken) >= MARKS) Atomics.wait(this.#control, UNMARKED, taken);
     }
-    this.#marks[this.#marked % MARKS] = plainOffset;
+    this.#marks[this.#marked % MARKS] = value;
     Atomics.store(this.#control, MARKED, BigInt(++this.#marked));
   }
 
@@ -127,8 +127,8 @@ export class PlainRingReader {
     return { written: Number(state / 2n), ended: state % 2n === 1n };
   }
 
-  /** Hands out the checkpoints put in since; after `next`, all that belong to what it told of are among them. */
-  takeMarks(use: (plainOffset: number) => void): void {
+  /** Hands out the marks put in since; after `next`, all that belong to what it told of are among them. */
+  takeMarks(use: (value: number) => void): void {
     const marked = Number(Atomics.load(this.#control, MARKED));
     if (marked === this.#unmarked) return;
     for (; this.#unmarked < marked; this.#unmarked++) use(this.#marks[this.#unmarked % MARKS]!);

@@ -1,5 +1,5 @@
-import { assert, ClipError, formatBytes, GIB, MIB } from "../base/mod.ts";
-import { packWindow, type StoredCheckpoint } from "../archive/mod.ts";
+import { assert, ClipError, formatBytes, GIB, KIB, MIB } from "../base/mod.ts";
+import { MAX_SPAN_COMPRESSED_BYTES, packWindow, type Span, type StoredCheckpoint } from "../archive/mod.ts";
 import {
   type Checkpoint,
   codecForLayer,
@@ -16,7 +16,13 @@ import type { LayerScan, ScanBounds, ScanLayerOptions } from "./layer_scan.ts";
 import { InlineDigester, type PlainDigester } from "./plain_digester.ts";
 import type { PlainDigests, SpanLimits } from "./stream_digester.ts";
 
-/** Spans without a checkpoint of their own are closed at twice the spacing, or at this. */
+/**
+ * Between checkpoints, spans are about so long, and no shorter than the other: a cold read waits for what comes before the
+ * end of its span. Shorter ones would cost the archive 36 bytes each, and whoever decodes a message.
+ */
+const CUT_BYTES = 256 * KIB;
+const MIN_SPAN_BYTES = CUT_BYTES / 2;
+/** Spans are closed without a cut at twice the spacing, or at this. */
 const LEAST_LONGEST_SPAN_BYTES = 4 * MIB;
 /** All windows of a layer. A layer of 64 GiB whose every window is needed whole has so much at the usual spacing. */
 const MAX_WINDOW_BYTES_IN_ALL = GIB;
@@ -27,6 +33,7 @@ const MAX_WARNINGS = 20;
 export function spanLimits({ spacingBytes }: ScanLayerOptions): SpanLimits {
   return {
     lagBytes: MAX_CHECKPOINT_LAG_BYTES,
+    minSpanBytes: MIN_SPAN_BYTES,
     maxSpanBytes: Math.max(2 * spacingBytes, LEAST_LONGEST_SPAN_BYTES),
   };
 }
@@ -51,6 +58,8 @@ export class LayerScanner {
   #fileStarts: number[] = [];
   #checkpoints: StoredCheckpoint[] = [];
   #newest: Checkpoint | undefined;
+  /** Compressed bits before each cut. */
+  #cuts = new Map<number, number>();
   #windowBytes = 0;
   #bounds: ScanBounds | undefined;
   #warnings: string[] = [];
@@ -111,6 +120,13 @@ export class LayerScanner {
           return tar.nextStop;
         },
       },
+      cuts: {
+        everyBytes: CUT_BYTES,
+        onCut: (plainOffset, compressedBitOffset) => {
+          this.#cuts.set(plainOffset, compressedBitOffset);
+          this.#digester.cut(plainOffset);
+        },
+      },
       onCheckpoint: (checkpoint) => this.#onCheckpoint(checkpoint),
       onWarning: (message) => this.#warn(message),
     });
@@ -141,10 +157,21 @@ export class LayerScanner {
       plainBytes: this.#plainBytes,
       diffId,
       checkpoints: this.#checkpoints,
-      spans,
+      spans: this.#withCompressedBytes(spans),
       entries: this.#entries.finish(),
       warnings: this.#warnings,
     };
+  }
+
+  #withCompressedBytes(spans: PlainDigests["spans"]): Span[] {
+    return spans.map((span, index) => {
+      const end = this.#cuts.get(spans[index + 1]?.plainOffset ?? this.#plainBytes);
+      const isLast = spans[index + 1]?.checkpoint !== span.checkpoint;
+      if (end === undefined || isLast) return { ...span, compressedBytes: 0 };
+      const start = Math.floor(this.#checkpoints[span.checkpoint]!.compressedBitOffset / 8);
+      const compressedBytes = Math.ceil(end / 8) - start;
+      return { ...span, compressedBytes: compressedBytes > MAX_SPAN_COMPRESSED_BYTES ? 0 : compressedBytes };
+    });
   }
 
   #onPlain(bytes: Uint8Array): void {

@@ -6,6 +6,8 @@ import { type Digest, Digester } from "../base/mod.ts";
 export interface SpanLimits {
   /** A checkpoint may be told of after so many bytes behind it have been written. */
   readonly lagBytes: number;
+  /** A cut makes a span only where no end of it is nearer than this. */
+  readonly minSpanBytes: number;
   /** The longest span; at least twice the spacing of checkpoints. */
   readonly maxSpanBytes: number;
 }
@@ -15,7 +17,7 @@ export interface PlainDigests {
   /** Of the whole stream. */
   readonly diffId: Digest;
   /** Ascending, from the first byte to the last; none where there are no bytes. */
-  readonly spans: readonly Span[];
+  readonly spans: readonly Omit<Span, "compressedBytes">[];
 }
 
 /** Digesting goes in steps of so much: enough that a call costs nothing, little enough to be still in a cache. */
@@ -25,7 +27,7 @@ export function batchBytes({ lagBytes }: SpanLimits): number {
 
 /** How long a ring is: what is held back, and a few batches, so that whoever fills it need not wait for each. */
 export function ringBytes(limits: SpanLimits): number {
-  return limits.lagBytes + 4 * batchBytes(limits);
+  return limits.lagBytes + limits.minSpanBytes + 4 * batchBytes(limits);
 }
 
 /**
@@ -34,15 +36,16 @@ export function ringBytes(limits: SpanLimits): number {
  *
  * A span begins at every checkpoint, but a codec may name a checkpoint after the bytes behind it have gone by (the
  * block end before a large file is known only once the file's header has been read). So spans are digested `lagBytes`
- * behind the whole. Where no checkpoint comes for long (one deflate block may make gigabytes), a span is closed
- * without one, so that no span outgrows `maxSpanBytes`: its reader starts at the checkpoint before.
+ * behind the whole. Between checkpoints, a span ends at each cut that leaves both sides long enough: so a reader need not
+ * wait for what comes before the next checkpoint. Where neither comes for long (pako sees no places in a block that makes
+ * gigabytes), a span is closed all the same, so that no span outgrows `maxSpanBytes`.
  */
 export class StreamDigester {
   #ring: Uint8Array;
   #limits: SpanLimits;
   #whole = new Digester();
   #wholeTo = 0;
-  #spans: Span[] = [];
+  #spans: Omit<Span, "compressedBytes">[] = [];
   #span: Hash | undefined;
   #spansTo = 0;
   #spanStart = 0;
@@ -50,6 +53,8 @@ export class StreamDigester {
   #checkpoints = 0;
   /** Plain offsets of checkpoints that the spans have not come to. */
   #ahead: number[] = [];
+  /** Cuts that the spans have not come to. */
+  #cuts: number[] = [];
 
   /** @param ring Of `ringBytes`, or longer. */
   constructor(ring: Uint8Array, limits: SpanLimits) {
@@ -60,6 +65,11 @@ export class StreamDigester {
   /** A further checkpoint, in ascending order of offsets, before `digestTo` is `lagBytes` behind it. */
   checkpoint(plainOffset: number): void {
     this.#ahead.push(plainOffset);
+  }
+
+  /** A further cut, in ascending order of offsets, no later than a checkpoint. */
+  cut(plainOffset: number): void {
+    this.#cuts.push(plainOffset);
   }
 
   /** Digests all before `plainOffset`: of that, what the ring does not hold has been digested before. */
@@ -81,24 +91,35 @@ export class StreamDigester {
 
   /** Says that the stream ends where it was digested to last. */
   finish(): PlainDigests {
-    this.#digestSpansTo(this.#wholeTo);
+    this.#digestSpansTo(this.#wholeTo, true);
     this.#closeSpan();
     return { diffId: this.#whole.digest(), spans: this.#spans };
   }
 
-  #digestSpansTo(plainOffset: number): void {
+  /** All checkpoints before `plainOffset` are known; with `isEnd` there are no others. */
+  #digestSpansTo(plainOffset: number, isEnd = false): void {
+    const { minSpanBytes } = this.#limits;
     while (this.#spansTo < plainOffset) {
       while (this.#ahead[0] === this.#spansTo) {
         this.#ahead.shift();
         this.#closeSpan();
         this.#spanCheckpoint = this.#checkpoints++;
       }
+      while (this.#cuts.length > 0 && this.#cuts[0]! < this.#spanStart + minSpanBytes) this.#cuts.shift();
+      const cut = this.#cuts[0] ?? Infinity;
+      if (this.#spansTo === cut) {
+        // Whether a checkpoint follows too closely must not depend on how soon it is told of.
+        if (plainOffset < cut + minSpanBytes && !isEnd) return;
+        this.#cuts.shift();
+        if (cut + minSpanBytes <= (this.#ahead[0] ?? this.#wholeTo)) this.#closeSpan();
+        continue;
+      }
       const longest = this.#spanStart + this.#limits.maxSpanBytes;
       if (this.#spansTo === longest) {
         this.#closeSpan();
         continue;
       }
-      const end = Math.min(plainOffset, longest, this.#ahead[0] ?? Infinity);
+      const end = Math.min(plainOffset, longest, cut, this.#ahead[0] ?? Infinity);
       const span = this.#span ??= createHash("sha256");
       this.#eachPiece(this.#spansTo, end, (piece) => span.update(piece));
       this.#spansTo = end;

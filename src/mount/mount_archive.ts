@@ -47,6 +47,8 @@ export interface MountArchiveOptions {
   readonly logJson: boolean;
   /** Takes lines that the serving thread has already formatted. */
   readonly writeLog: (line: string) => void;
+  /** Called while the serving thread comes up, which takes its time: what readers will need can be got ready. */
+  readonly meanwhile?: (() => void) | undefined;
   /** Counts what the serving thread does; an observer of the content as well, if what that does is to be counted. */
   readonly metrics?: MountMetrics | undefined;
 }
@@ -114,6 +116,7 @@ export async function mountArchive(
     }
   };
   worker.postMessage(serveStart(content, mount.fd, options));
+  options.meanwhile?.();
   ended.promise.catch(() => {}).finally(() => {
     worker.terminate();
     mount.close();

@@ -130,6 +130,11 @@ async function send(options: HttpOptions, request: HttpRequest): Promise<HttpRes
 
 /** The time limits and signals of one request, from its start to the end of its answer's body. */
 class RequestLife {
+  /** What is waited for: one thing at a time. */
+  #phase: "answer" | "data" | undefined;
+  #waitsSinceMs = 0;
+  /** One for the whole life: bytes come in hundreds of pieces, and to set a timer takes as long as to take one. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** Gives back the place that the request has among those to its host. */
   held: (() => void) | undefined;
   readonly #controller = new AbortController();
@@ -152,26 +157,37 @@ class RequestLife {
 
   /** The result of `wait`, with the reason of the end where that came first, and every failure a RegistryError. */
   async within<Value>(phase: "answer" | "data", wait: () => Promise<Value>): Promise<Value> {
-    const { method } = this.#request;
-    const redactedUrl = redactUrl(this.#request.url);
-    const timeoutMs = this.#timeoutMs;
-    const timer = setTimeout(
-      () => this.#controller.abort(stalledError({ method, redactedUrl, timeoutMs, phase })),
-      timeoutMs,
-    );
+    this.#phase = phase;
+    this.#waitsSinceMs = performance.now();
+    this.#timer ??= setTimeout(() => this.#look(), this.#timeoutMs);
     try {
       return await wait();
     } catch (error) {
       this.signal.throwIfAborted();
+      const { method, url } = this.#request;
       const { text, lasting } = describeNetworkFailure(error);
       const problem = `${phase === "answer" ? "no answer" : "the transfer broke off"}: ${text}`;
-      throw new RegistryError({ code: "network", problem, method, redactedUrl, retryable: !lasting });
+      throw new RegistryError({ code: "network", problem, method, redactedUrl: redactUrl(url), retryable: !lasting });
     } finally {
-      clearTimeout(timer);
+      this.#phase = undefined;
+    }
+  }
+
+  /** The timer has run out: gives up, if the wait under way has taken so long. */
+  #look(): void {
+    this.#timer = undefined;
+    if (this.#phase === undefined) return;
+    const { method, url } = this.#request;
+    const leftMs = this.#waitsSinceMs + this.#timeoutMs - performance.now();
+    if (leftMs > 0) this.#timer = setTimeout(() => this.#look(), leftMs);
+    else {
+      const stalled = { method, redactedUrl: redactUrl(url), timeoutMs: this.#timeoutMs, phase: this.#phase };
+      this.#controller.abort(stalledError(stalled));
     }
   }
 
   end(): void {
+    clearTimeout(this.#timer);
     this.held?.();
     for (const signal of this.#request.signals) signal?.removeEventListener("abort", this.#onAbort);
   }

@@ -171,7 +171,7 @@ export class ChunkStream {
 
   async #writeFrame(plainOffset: number, { frame, digest, buffer }: CompressedChunk): Promise<void> {
     this.#addCheckpoint(this.#spans.length === 0 ? CheckpointKind.start : CheckpointKind.member, plainOffset);
-    this.#spans.push({ plainOffset, checkpoint: this.#spans.length, digest });
+    this.#spans.push({ plainOffset, checkpoint: this.#spans.length, compressedBytes: 0, digest });
     this.#blobHash.update(frame);
     this.#blobBytes += frame.length;
     await this.#write(frame);

@@ -99,7 +99,7 @@ export function layer(
       checkpoints.push(checkpoint(checkpoints.length === 0 ? 0 : 1, plain, at, at * 4));
     }
     const digest = new Uint8Array(sha256Bytes(plain.subarray(at, at + spanBytes)));
-    spans.push({ plainOffset: at, checkpoint: checkpoints.length - 1, digest });
+    spans.push({ plainOffset: at, checkpoint: checkpoints.length - 1, digest, compressedBytes: 0 });
   }
   if (checkpoints.length === 0) checkpoints.push(checkpoint(0, plain, 0, 0));
   checkpoints.push({ ...checkpoint(4, plain, 0, compressedBytes * 8), plainOffset: plainBytes });

@@ -181,6 +181,11 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
     layer.release(2);
     assert.equal(layer.note(2), false);
     assert.deepEqual([1, 2].map((span) => layer.has(span)), [false, false]);
+    // Two write it, one of them in vain.
+    for (let writer = 0; writer < 2; writer++) assert.equal(layer.admit(4), true);
+    layer.release(4);
+    assert.equal(layer.note(4), true);
+    assert.equal(layer.note(4), false);
     layer.close();
     assert.equal(layer.admit(3), false);
     assert.equal(layer.note(3), false);

@@ -39,6 +39,10 @@ export class CollectingSink implements PlainSink {
     }
   }
 
+  get plainBytes(): number {
+    return this.#length;
+  }
+
   get nextStop(): number {
     return this.#comingStarts[0] ?? Infinity;
   }
@@ -62,8 +66,13 @@ const POISON = 0xee;
 export interface ScanResult {
   readonly plain: Uint8Array;
   readonly checkpoints: Checkpoint[];
+  /** Each as plain offset and compressed bit offset. */
+  readonly cuts: (readonly [number, number])[];
   readonly warnings: string[];
 }
+
+/** Aim of the distance between cuts. */
+const CUT_BYTES = 3000;
 
 /** Scans `pieces`. */
 export function scan(
@@ -76,6 +85,7 @@ export function scan(
 ): ScanResult {
   const sink = new CollectingSink(fileStarts);
   const checkpoints: Checkpoint[] = [];
+  const cuts: [number, number][] = [];
   const warnings: string[] = [];
   const scanner = codec.scanner({
     ...DEFAULT_VARIANT,
@@ -83,6 +93,13 @@ export function scan(
     spacingBytes,
     sink,
     onCheckpoint: (checkpoint) => checkpoints.push(checkpoint),
+    cuts: {
+      everyBytes: CUT_BYTES,
+      onCut: (plainOffset, compressedBitOffset) => {
+        assert(sink.plainBytes >= plainOffset, "a cut is told of when the bytes before it have been written");
+        cuts.push([plainOffset, compressedBitOffset]);
+      },
+    },
     onWarning: (message) => warnings.push(message),
   });
   for (const piece of pieces) {
@@ -91,7 +108,7 @@ export function scan(
     lent.fill(0xa5); // A scanner must not keep what it was lent.
   }
   scanner.finish();
-  return { plain: sink.plain, checkpoints, warnings };
+  return { plain: sink.plain, checkpoints, cuts, warnings };
 }
 
 /** Decodes `plainBytes` from `from` out of `pieces`; asserts that the end is told when, and only when, it is reached. */
@@ -192,8 +209,33 @@ function checkStream(
     const split = scan(codec, random.split(compressed, meanLength), options);
     assert(equalBytes(split.plain, plain), `pieces of about ${meanLength} bytes give the plain bytes`);
     assertSameCheckpoints(split.checkpoints, whole.checkpoints);
+    assert.deepEqual(split.cuts, whole.cuts);
   }
   checkDecodes(codec, { plain, compressed }, whole.checkpoints, { random, inflate: variant.inflate });
+  checkCuts(codec, { plain, compressed }, whole, variant.inflate);
+}
+
+/** Decodes from the checkpoint before each cut (a sample of many), given not one byte more than that is said to take. */
+function checkCuts(
+  codec: Codec,
+  { plain, compressed }: { plain: Uint8Array; compressed: Uint8Array },
+  { cuts, checkpoints }: ScanResult,
+  inflate: InflateName | undefined,
+): void {
+  for (const [at, [plainOffset]] of cuts.entries()) {
+    assert(plainOffset - (cuts[at - 1]?.[0] ?? 0) >= CUT_BYTES && plainOffset <= plain.length);
+  }
+  const step = Math.ceil(cuts.length / 40);
+  for (let i = 0; i < cuts.length; i += step) {
+    const [plainOffset, compressedBitOffset] = cuts[i]!;
+    const from = checkpoints.findLast((checkpoint) => checkpoint.plainOffset < plainOffset)!;
+    const input = compressed.subarray(Math.floor(from.compressedBitOffset / 8), Math.ceil(compressedBitOffset / 8));
+    const expected = plain.subarray(from.plainOffset, plainOffset);
+    assert(
+      equalBytes(decode(codec, from, expected.length, [input], inflate), expected),
+      `to the cut at ${plainOffset}`,
+    );
+  }
 }
 
 /** Asserts that two scans made the same; `assert.deepEqual` takes minutes over the windows in Deno 2.4. */

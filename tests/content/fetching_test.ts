@@ -237,7 +237,7 @@ test("a decode worker that dies is an error for who waits, not a hang; one that 
     log,
     workers: 1,
     start: (events) => {
-      queueMicrotask(() => events.onMessage({ type: "ready" }));
+      queueMicrotask(() => events.onMessages([{ type: "ready" }]));
       return {
         post: (message) => message.type === "start" && queueMicrotask(() => events.onCrash("out of memory")),
         close: () => {},

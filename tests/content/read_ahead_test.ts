@@ -8,7 +8,8 @@ const MIB = 1024 * 1024;
 /** One layer of so many spans of so many bytes. */
 function layerOf(spans: number, spanBytes: number): LayerTables {
   const spanOffsets = Float64Array.from({ length: spans }, (_, i) => i * spanBytes);
-  return { spanOffsets, spanEnd: (_: number, span: number) => (span + 1) * spanBytes } as unknown as LayerTables;
+  const spanEnd = (_: number, span: number) => (span + 1) * spanBytes;
+  return { spanOffsets, spanEnd, spanCheckpoint: (_: number, span: number) => span } as unknown as LayerTables;
 }
 
 /** A reader who goes from `first` to `end` and tells of misses and triggers only; the windows that it was given. */

@@ -6,6 +6,8 @@ import { publish, REGISTRY_NEEDS } from "./published.ts";
 import { e2eTest, until } from "./workbench.ts";
 
 const MAX_INDEX_MEMORY_BYTES = 400e6;
+/** From a checkpoint to the next: the default spacing and a quarter of it. */
+const LONGEST_RUN_BYTES = 2.5 * 1024 * 1024;
 
 interface InspectedLayer {
   plainBytes: number;
@@ -16,7 +18,7 @@ interface InspectedLayer {
 
 const NEEDS = ["/dev/fuse", ...LARGE_IMAGE_NEEDS, ...REGISTRY_NEEDS];
 
-e2eTest("a large layer: 4 KiB in the middle cost one span", NEEDS, async (bench) => {
+e2eTest("a large layer: 4 KiB in the middle cost what lies between two checkpoints", NEEDS, async (bench) => {
   const { proxy, reference } = await publish(bench, await largeImage());
   const peakBytes = await indexAndWatch(() =>
     bench.spawnClip(["index", "--plain-http", reference, "-o", "large.clip"])
@@ -30,7 +32,7 @@ e2eTest("a large layer: 4 KiB in the middle cost one span", NEEDS, async (bench)
     await bench.mustClip(["inspect", "--json", "large.clip"]),
   );
   assert.ok(layer!.plainBytes >= 500e6, `${layer!.plainBytes}`);
-  assert.ok(layer!.spanBytes.longest <= 8e6, `a span of ${layer!.spanBytes.longest} bytes`);
+  assert.ok(layer!.spanBytes.longest <= 512 * 1024, `a span of ${layer!.spanBytes.longest} bytes`);
 
   proxy.seen.length = 0;
   const mount = await bench.mount(bench.path("large.clip"), "mnt", ["--plain-http"]);
@@ -44,12 +46,12 @@ e2eTest("a large layer: 4 KiB in the middle cost one span", NEEDS, async (bench)
   const [line, ...more] = mount.log().split("\n").filter((logged) => logged.includes(" fetching "));
   assert.deepEqual(more, []);
   const field = (name: string) => Number(new RegExp(`\\b${name}=(\\d+)`).exec(line!)?.[1]);
-  assert.equal(field("spans"), 1);
+  assert.ok(field("spans") > 1, line);
   assert.equal(field("bytes"), requests[0]!.bodyBytes);
-  assert.ok(field("plainBytes") <= layer!.spanBytes.longest, line);
-  // Half of the file is noise: of a span some six tenths are left, once compressed.
+  assert.ok(field("plainBytes") <= LONGEST_RUN_BYTES, line);
+  // Half of the file is noise: some six tenths are left, once compressed.
   const ratio = layer!.compressedBytes / layer!.plainBytes;
-  assert.ok(requests[0]!.bodyBytes < layer!.spanBytes.longest * ratio * 1.5, `${requests[0]!.bodyBytes} bytes fetched`);
+  assert.ok(requests[0]!.bodyBytes < LONGEST_RUN_BYTES * ratio * 1.5, `${requests[0]!.bodyBytes} bytes fetched`);
 
   // Read again it costs nothing, and a read across many spans is right too.
   await readAt(path, offset, 4096);

@@ -48,7 +48,7 @@ test("a thread comes to what digesting at once comes to, stream after stream", a
   const failures: Error[] = [];
   const thread = new DigestThread((error) => failures.push(error));
   const digester = new ThreadDigester(thread.port);
-  const limits = { lagBytes: 100_000, maxSpanBytes: 400_000 };
+  const limits = { lagBytes: 100_000, minSpanBytes: 20_000, maxSpanBytes: 400_000 };
   const random = new SeededRandom(5);
   try {
     // Until the Worker is up this thread must not block: it comes up by its help.
@@ -62,6 +62,7 @@ test("a thread comes to what digesting at once comes to, stream after stream", a
         const bytes = random.bytes(100_000 + random.below(100_000));
         for (const each of [apart, inline]) each.write(bytes);
         written += bytes.length;
+        for (const each of [apart, inline]) each.cut(written);
         if (i % 7 !== 0) continue;
         for (const each of [apart, inline]) each.checkpoint(written - (i % 2) * 99_000);
       }

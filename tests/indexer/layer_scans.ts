@@ -187,12 +187,19 @@ export const anyScan: fc.Arbitrary<LayerScan> = fc.record({
   const plainBytes = steps.length === 0 && blocks === 0 ? 0 : Math.max(plainOffset + 64, blocks * BLOCK_BYTES);
   checkpoints.push({ kind: 4, plainOffset: plainBytes, compressedBitOffset, atHeader: false, ...NO_WINDOW });
   const spans: Span[] = [];
+  const leftBytes = (i: number) =>
+    Math.ceil(compressedBitOffset / 8) - Math.floor(checkpoints[i]!.compressedBitOffset / 8);
   // A span at each checkpoint, and where that would be too long, further ones that start at the same.
   for (let i = 0; plainBytes > 0 && i + 1 < checkpoints.length; i++) {
     const end = checkpoints[i + 1]!.plainOffset;
     const most = Math.max(200_000_000, Math.ceil((end - checkpoints[i]!.plainOffset) / 4));
     for (let at = checkpoints[i]!.plainOffset; at < end; at += most) {
-      spans.push({ plainOffset: at, checkpoint: i, digest: digests[i]! });
+      spans.push({
+        plainOffset: at,
+        checkpoint: i,
+        compressedBytes: Math.min(at % 3, leftBytes(i)),
+        digest: digests[i]!,
+      });
     }
   }
   const compressedBytes = Math.ceil(compressedBitOffset / 8);

@@ -1,4 +1,5 @@
 import type { PlainSink, Scanner, ScanOptions } from "../codec.ts";
+import { Cuts } from "../cuts.ts";
 import { BlockHeads } from "./block_heads.ts";
 import { HISTORY_BYTES, type InflateEngine } from "./engine.ts";
 import { type MemberHandler, MemberReader } from "./member_reader.ts";
@@ -15,12 +16,16 @@ export class GzipScanner implements Scanner, MemberHandler {
   #sink: PlainSink;
   #memberPlainOffset = 0;
   #heads = new BlockHeads();
+  #cuts: Cuts;
+  /** Where the engine is to stop for the strategy's sake. */
+  #strategyStop = Infinity;
 
   /** The engine is the scanner's from now on. */
   constructor(engine: InflateEngine, options: ScanOptions) {
     this.#engine = engine;
     this.#options = options;
     this.#sink = options.sink;
+    this.#cuts = new Cuts(options.cuts);
     this.#reader = new MemberReader(engine, this, {
       compressedBitOffset: 0,
       inDeflate: false,
@@ -40,8 +45,9 @@ export class GzipScanner implements Scanner, MemberHandler {
 
   get limit(): number {
     const strategy = this.#strategy!;
-    const limit = strategy.wantsFileStops ? Math.min(strategy.nextStop, this.#sink.nextStop) : strategy.nextStop;
-    return limit > this.plainOffset ? limit : Infinity;
+    const stop = strategy.wantsFileStops ? Math.min(strategy.nextStop, this.#sink.nextStop) : strategy.nextStop;
+    this.#strategyStop = stop > this.plainOffset ? stop : Infinity;
+    return this.#cuts.next > this.plainOffset ? Math.min(this.#strategyStop, this.#cuts.next) : this.#strategyStop;
   }
 
   onMemberStart(compressedOffset: number): void {
@@ -68,6 +74,7 @@ export class GzipScanner implements Scanner, MemberHandler {
   }
 
   onBlockEnd(compressedBitOffset: number): void {
+    this.#cuts.offer(this.plainOffset, compressedBitOffset);
     this.#offer({ compressedBitOffset, atHeader: false, inBlock: false });
   }
 
@@ -75,6 +82,8 @@ export class GzipScanner implements Scanner, MemberHandler {
     const { symbols, bitOffset } = this.#engine;
     // Between two blocks, the end of the first has been offered already.
     if (symbols?.isInBlock !== true) return;
+    this.#cuts.offer(this.plainOffset, bitOffset);
+    if (this.plainOffset < this.#strategyStop) return;
     this.#offer({ compressedBitOffset: bitOffset, atHeader: false, inBlock: true });
   }
 

@@ -1,6 +1,7 @@
 /** No compression: plain and compressed bytes are the same, and every byte is a place to start at. */
 import { type Checkpoint, CheckpointKind, type Codec, type DecodeOptions, type Decoder } from "../codec.ts";
 import { MAX_CHECKPOINT_LAG_BYTES, type Scanner, type ScanOptions } from "../codec.ts";
+import { Cuts } from "../cuts.ts";
 import { NO_WINDOW } from "../window.ts";
 
 /** Layers that are not compressed. Checkpoints lie exactly on the spacing and on the starts of large files. */
@@ -12,12 +13,14 @@ export const none: Codec = {
 
 class NoneScanner implements Scanner {
   #options: ScanOptions;
+  #cuts: Cuts;
   #plainOffset = 0;
   /** Of the last checkpoint; −1 before the first. */
   #lastPlainOffset = -1;
 
   constructor(options: ScanOptions) {
     this.#options = options;
+    this.#cuts = new Cuts(options.cuts);
   }
 
   push(compressed: Uint8Array): void {
@@ -27,6 +30,9 @@ class NoneScanner implements Scanner {
       const piece = compressed.subarray(at, at + MAX_CHECKPOINT_LAG_BYTES);
       this.#plainOffset += piece.length;
       this.#options.sink.write(piece);
+      for (let next = this.#cuts.next; next <= this.#plainOffset; next = this.#cuts.next) {
+        this.#cuts.offer(next, next * 8);
+      }
       this.#settle();
     }
   }

@@ -1,5 +1,6 @@
 import { MAX_CHECKPOINT_LAG_BYTES, type Scanner, type ScanOptions } from "../codec.ts";
 import { MAX_ENTERED_WINDOW_BYTES, packBlockState } from "./block_state.ts";
+import { Cuts } from "../cuts.ts";
 import type { FrameHeader } from "./frame_header.ts";
 import { type FrameHandler, FrameReader } from "./frame_reader.ts";
 import { MAX_BLOCK_BYTES, ZstdKernel } from "./kernel/kernel.ts";
@@ -10,6 +11,7 @@ export class ZstdScanner implements Scanner, FrameHandler {
   #kernel = new ZstdKernel();
   #reader: FrameReader = new FrameReader(this.#kernel, this, 0);
   #options: ScanOptions;
+  #cuts: Cuts;
   #places: Places | undefined;
   #plainOffset = 0;
   #frame: FrameHeader | undefined;
@@ -20,6 +22,7 @@ export class ZstdScanner implements Scanner, FrameHandler {
   /** Nothing pushed yet. */
   constructor(options: ScanOptions) {
     this.#options = options;
+    this.#cuts = new Cuts(options.cuts);
   }
 
   push(compressed: Uint8Array): void {
@@ -49,6 +52,7 @@ export class ZstdScanner implements Scanner, FrameHandler {
 
   onFrameStart(compressedOffset: number, frame: FrameHeader): number {
     const plainOffset = this.#plainOffset;
+    this.#cuts.offer(plainOffset, compressedOffset * 8);
     if (compressedOffset > 0) {
       this.#start().offerFrame({ plainOffset, compressedOffset, state: undefined, windowBytes: 0, historyBytes: 0 });
     }
@@ -72,6 +76,7 @@ export class ZstdScanner implements Scanner, FrameHandler {
 
   onBlockEnd(compressedOffset: number): void {
     const plainOffset = this.#plainOffset;
+    this.#cuts.offer(plainOffset, compressedOffset * 8);
     if (!this.#entersBlocks || !this.#places!.wants(plainOffset)) return;
     const state = packBlockState(this.#frame!, this.#kernel.saveState());
     const { windowBytes } = this.#frame!;
