@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type Digest, sha256 } from "../../src/base/mod.ts";
 import { ArtifactRepository, type NewArtifact } from "../../src/oci/mod.ts";
 import { startRegistry } from "../real_registry.ts";
+import { startTokenServer } from "../token_server.ts";
 import { type FakeRegistry, noise, startFakeRegistry } from "./fake_registry.ts";
 import { failure, haveOrSkip, quickOptions, writeTemporary } from "./test_support.ts";
 
@@ -201,19 +202,33 @@ test("what goes wrong while pushing: again where that may help, a line where not
 /** The password is "secret", in bcrypt. */
 const HTPASSWD = "user:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
-test("eight who push at once to a real registry that keeps no list, with a login", async () => {
-  if (!haveOrSkip("pushing at once", "docker-registry")) return;
-  const registry = (await startRegistry({ htpasswd: HTPASSWD }))!;
+for (const kind of ["htpasswd", "tokens"] as const) {
+  test(`eight who push at once to a real registry that keeps no list, with a login by ${kind}`, async () => {
+    if (!haveOrSkip("pushing at once", "docker-registry", "openssl")) return;
+    const server = await startTokenServer({ username: "user", password: "secret" });
+    const registry = (await startRegistry(kind === "htpasswd" ? { htpasswd: HTPASSWD } : { tokens: server.issuer }))!;
+    try {
+      await pushAtOnce(registry.host);
+      const scopes = new Set(server.asked.map(({ scope }) => scope));
+      const wanted = ["pull", "pull,delete", "pull,push"].map((actions) => `repository:some/image:${actions}`);
+      assert.deepEqual([...scopes].sort(), kind === "htpasswd" ? [] : wanted);
+    } finally {
+      await registry.stop();
+      await server.stop();
+    }
+  });
+}
+
+async function pushAtOnce(host: string): Promise<void> {
+  const login = (password: string) => {
+    const auths = { [host]: { auth: btoa(`user:${password}`) } };
+    return quickOptions({ dockerConfigPath: writeTemporary(JSON.stringify({ auths })) });
+  };
+  const wrong = await failure(() => push(host, artifact(), login("planted-secret")), "denied");
+  assert(!wrong.message.includes("planted-secret"));
+  const options = login("secret");
+  const repository = new ArtifactRepository({ registry: host, repository: "some/image" }, options);
   try {
-    const { host } = registry;
-    const login = (password: string) => {
-      const auths = { [host]: { auth: btoa(`user:${password}`) } };
-      return quickOptions({ dockerConfigPath: writeTemporary(JSON.stringify({ auths })) });
-    };
-    const wrong = await failure(() => push(host, artifact(), login("planted-secret")), "denied");
-    assert(!wrong.message.includes("planted-secret"));
-    const options = login("secret");
-    const repository = new ArtifactRepository({ registry: host, repository: "some/image" }, options);
     const pushed = await Promise.all(
       Array.from({ length: 8 }, (_, i) => push(host, artifact({ annotations: { number: `${i}` } }), options)),
     );
@@ -227,9 +242,8 @@ test("eight who push at once to a real registry that keeps no list, with a login
     await repository.remove(first, SUBJECT.digest);
     assert.deepEqual(await digests(), rest.sort());
     assert.equal(await repository.read(first), undefined);
-    repository.close();
     assert(!options.log.lines.join("").includes("secret"));
   } finally {
-    await registry.stop();
+    repository.close();
   }
-});
+}
