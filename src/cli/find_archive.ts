@@ -82,6 +82,8 @@ class ImageSearch {
   #name: string;
   /** What a pulled archive has to be signed with. */
   #key: SigningKey | undefined;
+  /** Whether an archive was pulled or made by this search. */
+  #isMade = false;
 
   constructor(text: string, choices: FindArchiveChoices, context: CommandContext) {
     const { io, log } = context;
@@ -125,7 +127,8 @@ class ImageSearch {
       const path = this.#archives.path(known, this.#scanOptions(), origin);
       const archive = await this.#archives.has(path) ? await this.#openSound(path) : undefined;
       if (archive === undefined) continue;
-      this.#context.log.info(`the index of ${this.#text} is in the cache folder`, { path });
+      // One line says which way was taken; where it was just pulled or made, that one has been written.
+      if (!this.#isMade) this.#context.log.info(`the index of ${this.#text} is in the cache folder`, { path });
       return { path, open: () => Promise.resolve(archive), source: known.source };
     }
     return undefined;
@@ -203,6 +206,7 @@ class ImageSearch {
     const make = async () => {
       try {
         const pulled = await pullIndex(image, blobs, this.#choices, this.#context);
+        this.#isMade ||= pulled !== undefined;
         return pulled && [pulled.bytes];
       } catch (error) {
         if (pull === "only" || !(error instanceof ClipError) || ["network", "aborted"].includes(error.code)) {
@@ -227,6 +231,7 @@ class ImageSearch {
     const shared = repository && { repository, push: false, registry };
     const make = async () => {
       this.#context.log.info(`${this.#text} is indexed on this machine`, { image: known.source });
+      this.#isMade = true;
       return (await indexWithProgress(image, blobs, { ...this.#choices, shared }, this.#context)).archive;
     };
     await this.#archives.obtain(path, { make, signal: this.#context.io.signal });

@@ -25,9 +25,12 @@ what has none.`,
   ),
 };
 
-function parseTag(text: string): string {
+/** A tag, as an option has it. @throws {UsageError} */
+export function parseTag(text: string): string {
   if (/^\w[\w.-]{0,127}$/.test(text)) return text;
-  throw new UsageError("a tag has 1 to 128 of the characters A-Z a-z 0-9 _ . -, and starts with neither . nor -");
+  throw new UsageError(
+    "a tag is of letters, digits, _, - and ., 128 at most",
+  );
 }
 
 /** The values of {@linkcode pushingFields}. */

@@ -3,17 +3,21 @@ import { message } from "@optique/core/message";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
-import { ClipError, formatBytes, writeFileAtomically } from "../../base/mod.ts";
+import { ClipError, formatBytes, isDigest, writeFileAtomically } from "../../base/mod.ts";
 import { formatImageReference, parseImageReference, resolveImage } from "../../oci/mod.ts";
-import { requiredArgument } from "../basic_options.ts";
+import { requiredArgument, valueOf } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
 import { checkOutput, defaultOutput } from "../output_file.ts";
 import { pullIndex } from "../pull_index.ts";
+import { parseTag } from "../pushing.ts";
 import { requireSignatureOption, verifyIndexOption } from "../pulling_options.ts";
 import { sourceOptions } from "../registry_choices.ts";
+
+/** It becomes a part of a URL. */
+const artifactName = valueOf("TAG|DIGEST", "", (text) => isDigest(text) ? text : parseTag(text), (name) => name);
 
 /** `clip pull` */
 export const pull = defineCommand({
@@ -33,7 +37,7 @@ would use, or one with a profile, comes first. What it says of the layers is the
       output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
         description: message`Where to write; default the image's name, its tag and .clip.`,
       })),
-      artifact: optional(option("--artifact", string({ metavar: "TAG|DIGEST" }), {
+      artifact: optional(option("--artifact", artifactName, {
         description: message`Just this one, as clip ls-remote shows it, or the tag that it was pushed with.`,
       })),
       verifyIndex: verifyIndexOption,
