@@ -37,6 +37,11 @@ export function digestHex(digest: Digest): string {
   return digest.slice(digest.indexOf(":") + 1);
 }
 
+/** Enough of a digest for people: its first twelve hex digits. */
+export function shortDigest(digest: string): string {
+  return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
+}
+
 /** The sha256 digest of `bytes`. */
 export function sha256(bytes: Uint8Array): Digest {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}` as Digest;

@@ -1,5 +1,5 @@
 /** What `clip cache` does, but for verifying. */
-import { ClipError, formatBytes, messageOf, sleep, UsageError } from "../base/mod.ts";
+import { ClipError, formatBytes, formatCount, messageOf, sleep, UsageError } from "../base/mod.ts";
 import {
   type CachedLayer,
   countPresent,
@@ -102,7 +102,9 @@ export async function collectGarbage(
   const evicted = await evict(folder, wantedBytes, { io, log });
   const { usedBytes, room } = measureRoom(folder, limits);
   io.out(
-    `removed ${count(evicted.layers, "layer")} of ${formatBytes(evicted.bytes)}; ${formatBytes(usedBytes)} cached\n`,
+    `removed ${formatCount(evicted.layers, "layer")} of ${formatBytes(evicted.bytes)}; ${
+      formatBytes(usedBytes)
+    } cached\n`,
   );
   if (room < 0) io.out(`${formatBytes(-room)} over the limits: the rest is in use, or other files fill the disk\n`);
 }
@@ -147,7 +149,7 @@ export function removeFromCache(
     io.err(`clip: ${layer.diffId} is in use; --force removes it all the same\n`);
     status = 1;
   }
-  io.out(`removed ${count(removed.layers, "layer")} of ${formatBytes(removed.bytes)}\n`);
+  io.out(`removed ${formatCount(removed.layers, "layer")} of ${formatBytes(removed.bytes)}\n`);
   return status;
 }
 
@@ -167,9 +169,4 @@ function find(layers: readonly CachedLayer[], text: string, folder: string): Cac
   if (found.length === 0) throw new ClipError("not_found", `there is no layer ${text} in ${folder}`);
   if (found.length > 1) throw new UsageError(`"${text}" begins the digests of ${found.length} layers: give more of it`);
   return found[0]!;
-}
-
-/** `1 layer`, `2 layers`. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

@@ -1,8 +1,8 @@
-import { formatBytes, type Logger, messageOf } from "../base/mod.ts";
+import { formatBytes, formatCount, type Logger, messageOf } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import { type CachedLayer, countPresent, diskSpanCache } from "../cache/mod.ts";
 import { layerKey, type VerifiedCache, verifyCache } from "../content/mod.ts";
-import { count, layersIn } from "./cache_actions.ts";
+import { layersIn } from "./cache_actions.ts";
 import type { CommandContext } from "./io.ts";
 import { diskCacheDir } from "./open_cache.ts";
 import { openArchiveFile } from "./open_archive_file.ts";
@@ -72,7 +72,7 @@ async function verifyOne(
 }
 
 function describe({ spans, plainBytes, damagedSpans }: VerifiedCache): string {
-  const all = `${count(spans, "span")} of ${formatBytes(plainBytes)}`;
+  const all = `${formatCount(spans, "span")} of ${formatBytes(plainBytes)}`;
   return damagedSpans === 0 ? `${all}: all right` : `${all}: ${damagedSpans} damaged, and forgotten`;
 }
 
@@ -83,7 +83,7 @@ function tellUnchecked(layers: readonly CachedLayer[], checked: ReadonlySet<stri
     const number = spans.includes(undefined) ? undefined : spans.reduce<number>((sum, present) => sum + present!, 0);
     if (number === 0) continue;
     io.out(
-      `${layer.diffId}: ${number === undefined ? "spans" : count(number, "span")} not checked: ` +
+      `${layer.diffId}: ${number === undefined ? "spans" : formatCount(number, "span")} not checked: ` +
         "no archive that was given or found cuts the layer so\n",
     );
   }

@@ -33,6 +33,8 @@ export interface FindArchiveChoices extends Pick<IndexChoices, "indexing" | "reu
   readonly cacheDir: string | undefined;
   readonly offline: boolean;
   readonly registry: RegistryChoices;
+  /** Where to fetch the layers, whatever the archive or the registry says. */
+  readonly source?: string | undefined;
 }
 
 /** An archive that is there. */
@@ -41,7 +43,7 @@ export interface FoundArchive {
   readonly path: string;
   /** Reads and checks it; it stays open until the command ends. @throws {ClipError} naming the file. */
   open(): Promise<Archive>;
-  /** Where the layers are to be fetched: of an image, where it was asked for; undefined where the archive says it. */
+  /** Where the layers are to be fetched: as was asked for, or of an image; undefined where the archive says it. */
   readonly source: string | undefined;
 }
 
@@ -56,10 +58,12 @@ export async function findArchive(
   choices: FindArchiveChoices,
   context: CommandContext,
 ): Promise<FoundArchive> {
+  const { source } = choices;
   if (isFileName(text) || await isFile(text)) {
-    return { path: text, open: () => openArchiveFile(text, context), source: undefined };
+    return { path: text, open: () => openArchiveFile(text, context), source };
   }
-  return await new ImageSearch(text, choices, context).run();
+  const found = await new ImageSearch(text, choices, context).run();
+  return { ...found, source: source ?? found.source };
 }
 
 /** Whether `text` can be nothing but the name of a file. */

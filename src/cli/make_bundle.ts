@@ -57,9 +57,8 @@ export interface BundleImage {
 /** Finds the image, and all in it that can be wrong, before anything is mounted. @throws {ClipError} */
 export async function openBundleImage(choices: BundleChoices, context: CommandContext): Promise<BundleImage> {
   const { indexing, reuse, pulling, registry, content: { inflate, cacheDir, offline, source } } = choices;
-  const finding = { indexing, reuse, pulling, inflate, cacheDir, offline, registry };
-  const looked = await findArchive(choices.file, finding, context);
-  const found = { ...looked, source: source ?? looked.source };
+  const finding = { indexing, reuse, pulling, inflate, cacheDir, offline, source, registry };
+  const found = await findArchive(choices.file, finding, context);
   const archive = await found.open();
   requireImage(archive, "run: mount it, and bring a config.json");
   const config = readImageConfig(await archive.config(), archive.description);

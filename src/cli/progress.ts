@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from "../base/mod.ts";
+import { formatBytes, formatDuration, shortDigest } from "../base/mod.ts";
 import type { LayerProgress } from "../indexer/mod.ts";
 import type { PackProgress } from "../pack/mod.ts";
 import type { Io } from "./io.ts";
@@ -130,10 +130,6 @@ function rate({ compressedBytes, totalBytes }: LayerProgress, elapsedMs: number)
   if (elapsedMs < 500 || compressedBytes === 0) return "";
   const perMs = compressedBytes / elapsedMs;
   return `, ${formatBytes(perMs * 1000)}/s, ${formatDuration((totalBytes - compressedBytes) / perMs)} left`;
-}
-
-function shortDigest(digest: string): string {
-  return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
 }
 
 /** A bar a layer, redrawn in place. */

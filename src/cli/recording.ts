@@ -1,4 +1,4 @@
-import { formatDuration, type Logger, messageOf, writeFileAtomically } from "../base/mod.ts";
+import { formatCount, formatDuration, type Logger, messageOf, writeFileAtomically } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import { type ContentObserver, formatProfile, ProfileRecorder } from "../content/mod.ts";
 
@@ -46,7 +46,7 @@ export async function startRecording(
       clearTimeout(stopper);
       recorder.stop();
       await update();
-      const spans = `${recorder.touches} ${recorder.touches === 1 ? "span" : "spans"}`;
+      const spans = formatCount(recorder.touches, "span");
       const first = durationMs === undefined ? "" : ` of the first ${formatDuration(durationMs)}`;
       log.info(`recorded ${spans}${first} to ${path}`);
     })();

@@ -1,3 +1,4 @@
+import { tmpdir } from "node:os";
 import { basename } from "node:path";
 import { BundleFolder } from "../bundle/mod.ts";
 import { ClipError, messageOf, sleep } from "../base/mod.ts";
@@ -21,13 +22,14 @@ export interface RunChoices extends BundleChoices {
 
 /** Runs a container of `image` to its end, and leaves nothing of it; the exit status of its program. */
 export async function runContainer(image: BundleImage, choices: RunChoices, context: CommandContext): Promise<number> {
-  const container = new Container(await makeFolder(), choices.runtime);
+  const container = new Container(await newFolder(), choices.runtime);
   const { folder } = container;
   let watchdog: Deno.ChildProcess | undefined;
   const logFile = `${folder.path}/mount.log`;
   const logging = { ...context.logging, logFile: context.logging.logFile ?? logFile };
   try {
     watchdog = startWatchdog(container);
+    await makeFolder(folder.path);
     context.io.signal.throwIfAborted();
     await makeBundle(folder, image, choices, { ...context, logging });
     context.io.signal.throwIfAborted();
@@ -50,15 +52,24 @@ export async function cleanUp(path: string, runtime: string): Promise<void> {
   if (!basename(path).startsWith(FOLDER_PREFIX)) {
     throw new ClipError("usage", `${path} is not the folder of a container that clip run has made`);
   }
-  await new Container(new BundleFolder(path), runtime).remove();
+  // Killed before it was made, there is nothing to clean up.
+  if (await Deno.lstat(path).then(() => true, () => false)) {
+    await new Container(new BundleFolder(path), runtime).remove();
+  }
 }
 
-async function makeFolder(): Promise<BundleFolder> {
-  try {
-    return new BundleFolder(await Deno.realPath(await Deno.makeTempDir({ prefix: FOLDER_PREFIX })));
-  } catch (error) {
-    throw new ClipError("io", `cannot make a folder for the container: ${messageOf(error)}`, { cause: error });
-  }
+/** A folder that is not there yet: whoever cleans up is to know of it before it is. */
+async function newFolder(): Promise<BundleFolder> {
+  const parent = await Deno.realPath(tmpdir()).catch(cannotMake);
+  return new BundleFolder(`${parent}/${FOLDER_PREFIX}${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await Deno.mkdir(path, { mode: 0o700 }).catch(cannotMake);
+}
+
+function cannotMake(error: unknown): never {
+  throw new ClipError("io", `cannot make a folder for the container: ${messageOf(error)}`, { cause: error });
 }
 
 /** A container, by the folder that all of it is in. */

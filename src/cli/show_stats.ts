@@ -1,9 +1,7 @@
 /** What mounts tell of themselves, for people. */
-import { escapeControls, formatBytes, formatDuration } from "../base/mod.ts";
+import { escapeControls, formatBytes, formatDuration, shortDigest } from "../base/mod.ts";
 import type { MountStats } from "../mount/mod.ts";
 import { shownUptime, table } from "./table.ts";
-
-const HEX_SHOWN = 12;
 
 /** A mount, on about twenty lines. */
 export function showStats(stats: MountStats): string {
@@ -85,8 +83,4 @@ function shownCounts(name: string, counts: Readonly<Record<string, number>>): st
 function shownMs(ms: number | undefined): string {
   if (ms === undefined) return "-";
   return ms < 0.95 ? `${Math.round(ms * 1000)} µs` : formatDuration(ms);
-}
-
-function shortDigest(digest: string): string {
-  return digest.slice(digest.indexOf(":") + 1).slice(0, HEX_SHOWN);
 }

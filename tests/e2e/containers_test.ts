@@ -1,5 +1,6 @@
 /** Containers started by a real runtime: they write, fail, are interrupted, and leave nothing. */
 import assert from "node:assert/strict";
+import { sleep } from "../../src/base/mod.ts";
 import { clip, CLIP_COMMAND, type RunningClip, spawnClip } from "./clip_process.ts";
 import { mustRun, runProgram } from "./programs.ts";
 import { IMAGE_NEEDS, testImage } from "./test_image.ts";
@@ -95,6 +96,14 @@ e2eTest(
     const killed = await start("echo there; exec sleep 1000");
     killed.kill("SIGKILL");
     await killed.ended;
+    // At any moment, also before there is anything to leave.
+    for (let delayMs = 100; delayMs <= 500; delayMs += 80) {
+      const early = spawnClip(["run", file, "sleep", "60"], place(bench));
+      bench.defer(() => early.kill("SIGKILL"));
+      await sleep(delayMs);
+      early.kill("SIGKILL");
+      await early.ended;
+    }
     await assertNothingLeft(bench);
   },
 );

@@ -52,8 +52,7 @@ everything is verified: a stream that cannot be finished breaks off in the midst
     const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
     const archive = await found.open();
     const selection = selectPaths(archive, paths);
-    const source = choices.source ?? found.source;
-    const { content, close } = openContent(archive, { ...choices, source, registry }, { io, log });
+    const { content, close } = openContent(archive, { ...choices, source: found.source, registry }, { io, log });
     const progress = createBytesProgress(indexing.progress, io);
     const { onProgress } = progress;
     const pieces = exportArchive({ content, selection, signal: io.signal, log, onProgress });

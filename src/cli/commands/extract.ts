@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
-import { formatBytes, formatDuration, UsageError } from "../../base/mod.ts";
+import { formatBytes, formatCount, formatDuration, UsageError } from "../../base/mod.ts";
 import { extractArchive, type Extracted } from "../../extract/mod.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
@@ -59,8 +59,7 @@ devices), and are told so.`,
     const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
     const archive = await found.open();
     const selection = selectPaths(archive, paths.slice(0, -1));
-    const source = choices.source ?? found.source;
-    const { content, close } = openContent(archive, { ...choices, source, registry }, { io, log });
+    const { content, close } = openContent(archive, { ...choices, source: found.source, registry }, { io, log });
     const progress = createBytesProgress(indexing.progress, io);
     const started = performance.now();
     try {
@@ -89,6 +88,6 @@ function summary(
   { fetchedBytes, requests }: { fetchedBytes: number; requests: number },
 ): string {
   const resumed = resumedFiles === 0 ? "" : `, ${resumedFiles} of them files from an earlier run`;
-  const fetched = `${formatBytes(fetchedBytes)} fetched in ${requests} ${requests === 1 ? "request" : "requests"}`;
+  const fetched = `${formatBytes(fetchedBytes)} fetched in ${formatCount(requests, "request")}`;
   return `${nodes} names${resumed}, ${formatBytes(dataBytes)}; ${fetched}`;
 }

@@ -7,6 +7,7 @@ import {
   bytesSource,
   concatenate,
   formatBytes,
+  formatCount,
   formatDuration,
   UsageError,
   writeFileAtomically,
@@ -142,12 +143,12 @@ function summary(output: string, image: Image, result: IndexResult, durationMs: 
   const share = compressedBytes === 0 ? 0 : 100 * result.archiveBytes / compressedBytes;
   const count = result.scans.length;
   const all = image.layers.length;
-  const layers = `${count === all ? "" : `${count} of `}${all} ${all === 1 ? "layer" : "layers"}`;
+  const layers = `${count === all ? "" : `${count} of `}${formatCount(all, "layer")}`;
   const reused = result.reused.filter((known) => known).length;
   const size = `${formatBytes(compressedBytes)} (${formatBytes(sum((scan) => scan.plainBytes))} unpacked)`;
   return `${output}: ${formatBytes(result.archiveBytes)}, ${share.toFixed(2)} % of ${layers} of ${size}; ` +
     `${formatPlatform(image.platform)}, ${sum((scan) => scan.checkpoints.length)} checkpoints, ${
       formatDuration(durationMs)
-    }${reused === 0 ? "" : `; ${reused} of ${count} ${count === 1 ? "layer" : "layers"} reused`}\n` +
+    }${reused === 0 ? "" : `; ${reused} of ${formatCount(count, "layer")} reused`}\n` +
     `${formatImageReference(image.pinnedReference)}`;
 }

@@ -113,11 +113,14 @@ export interface MountChoices {
 /** The archive to mount, and where its layers are. An image is indexed only where there is a directory for it. */
 async function find(options: MountChoices, context: CommandContext, serving?: Serving): Promise<FoundArchive> {
   const { file, directory, content, registry, indexing, reuse, pulling } = options;
-  const { inflate, cacheDir, offline } = content;
+  const { inflate, cacheDir, offline, source } = content;
   // A mount that is there already, and not served yet, would not answer.
   if (serving?.adopt === undefined) await checkDirectory(directory);
-  const found = await findArchive(file, { indexing, reuse, pulling, inflate, cacheDir, offline, registry }, context);
-  return { ...found, source: content.source ?? found.source };
+  return await findArchive(
+    file,
+    { indexing, reuse, pulling, inflate, cacheDir, offline, source, registry },
+    context,
+  );
 }
 
 /** Only what can be no mountpoint is refused; a dead mount, which cannot even be looked at, is one. */

@@ -3,7 +3,14 @@ import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { argument, flag } from "@optique/core/primitives";
 import { choice } from "@optique/core/valueparser";
-import { FileRangeSource, formatBytes, LazyFile, UsageError, writeFileAtomically } from "../../base/mod.ts";
+import {
+  FileRangeSource,
+  formatBytes,
+  formatCount,
+  LazyFile,
+  UsageError,
+  writeFileAtomically,
+} from "../../base/mod.ts";
 import { MAGIC, withProfile } from "../../archive/mod.ts";
 import { formatProfile, type LayerRange, mergeProfiles, profileOf } from "../../content/mod.ts";
 import { defineCommand } from "../command.ts";
@@ -110,5 +117,5 @@ function isArchive(path: string): boolean {
 function describe(ranges: readonly { plainOffset: number; plainEndExclusive: number }[]): string {
   if (ranges.length === 0) return "no profile";
   const plainBytes = ranges.reduce((sum, range) => sum + range.plainEndExclusive - range.plainOffset, 0);
-  return `${ranges.length} ${ranges.length === 1 ? "range" : "ranges"} of ${formatBytes(plainBytes)} unpacked`;
+  return `${formatCount(ranges.length, "range")} of ${formatBytes(plainBytes)} unpacked`;
 }

@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
-import { ClipError, formatBytes, formatDuration, utf8ToByteString } from "../../base/mod.ts";
+import { ClipError, formatBytes, formatCount, formatDuration, utf8ToByteString } from "../../base/mod.ts";
 import type { Archive } from "../../archive/mod.ts";
 import { type Content, filesBelow, planAll, planFiles, planProfile, type SpanRange } from "../../content/mod.ts";
 import { defineCommand } from "../command.ts";
@@ -47,8 +47,7 @@ warm succeeds, what was asked for is in the cache, and a mount with --offline ca
     const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
     const archive = await found.open();
     const plan = planWarming(archive, paths, profile);
-    const source = choices.source ?? found.source;
-    const { content, close } = openContent(archive, { ...choices, source, registry }, { io, log });
+    const { content, close } = openContent(archive, { ...choices, source: found.source, registry }, { io, log });
     const progress = createSpanProgress(indexing.progress, io);
     const started = performance.now();
     try {
@@ -89,6 +88,6 @@ function summary(content: Content, plan: readonly SpanRange[]): string {
     }
   }
   if (missing > 0) throw new ClipError("io", `the cache did not take ${missing} of ${spans.size} spans`);
-  const fetched = `${formatBytes(fetchedBytes)} fetched in ${requests} ${requests === 1 ? "request" : "requests"}`;
+  const fetched = `${formatBytes(fetchedBytes)} fetched in ${formatCount(requests, "request")}`;
   return `${spans.size} spans of ${formatBytes(plainBytes)} are in the cache; ${fetched}`;
 }
