@@ -28,4 +28,14 @@ export {
 export type { ContentCounters, ContentObserver, ObservedFetch, ObservedRead, Tier } from "./content/mod.ts";
 export { IndexCache, type LayerProgress } from "./indexer/mod.ts";
 export type { ArchiveMount } from "./mount/mod.ts";
-export type { SourceOptions } from "./oci/mod.ts";
+export {
+  type Credential,
+  type FoundLogin,
+  type GivenLogin,
+  type Login,
+  type LoginQuery,
+  type LoginRequest,
+  Logins,
+  type LoginsOptions,
+  type SourceOptions,
+} from "./oci/mod.ts";

@@ -117,7 +117,12 @@ function toLogin({ username = "", password = "" }: Given, { creds, passwordStdin
   return { credential: userCredential(username, password), origin };
 }
 
-/** What this program itself has written there. */
+/** What this program itself has written there. The text is in no message. */
 function parseGiven(text: string | undefined): Given | undefined {
-  return text === undefined || text === "" ? undefined : JSON.parse(text);
+  if (text === undefined || text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new UsageError(`$${GIVEN_VARIABLE} is not to be set`);
+  }
 }

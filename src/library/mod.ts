@@ -1,7 +1,8 @@
 /**
  * What the commands do, as functions: {@linkcode index} reads an image and makes an archive of it, {@linkcode open}
  * opens one, to list, read and mount its files. Nothing is written to the console, nothing ends the process, and no
- * environment variable or cache folder is looked at that is not asked for, but docker's logins.
+ * environment variable or cache folder is looked at that is not asked for, but those of logins (docs/credentials.md):
+ * `logins: new Logins({ log, ambient: false })` leaves these alone too.
  */
 export {
   ImageFiles,

@@ -45,6 +45,8 @@ export class Authenticator {
   readonly #logins = new SingleFlight<string, Token>();
   /** What a token server gave in place of the refresh token that it was sent. */
   #rotated: { readonly from: string; readonly to: string } | undefined;
+  /** Where the newest login is from, for messages. */
+  #origin: string | undefined;
   #aheadAfterMs = 0;
 
   constructor(options: AuthenticatorOptions) {
@@ -93,8 +95,7 @@ export class Authenticator {
     if (newest?.header === refused) this.#tokens.forget(key);
     const token = await this.#login(scope, challenge);
     if (token.header !== refused) return token.header;
-    const { login } = await this.#find();
-    throw await statusError(response, `refuses the login of ${login?.origin ?? "nobody"}`);
+    throw await statusError(response, `refuses the login of ${this.#origin ?? "nobody"}`);
   }
 
   /**
@@ -118,6 +119,7 @@ export class Authenticator {
   #login(scope: string, challenge: Challenge): Promise<Token> {
     return this.#logins.run(JSON.stringify([challenge.scheme, scope]), async () => {
       const found = await this.#find();
+      this.#origin = found.login?.origin;
       const token = challenge.scheme === "basic"
         ? this.#basicToken(found, challenge)
         : await this.#bearerToken(found, challenge, scope);

@@ -83,6 +83,7 @@ export class Logins {
     if (isGiven && this.#options.given !== undefined) {
       return { login: await this.#given(this.#options.given, request), problems };
     }
+    if (this.#options.given !== undefined) problems.push(`the login that was given is for ${this.#givenFor} alone`);
     if (this.#options.ambient === false) return { login: undefined, problems };
     const login = environmentLogin(this.#env, registry) ??
       (isGiven ? environmentLogin(this.#env, undefined) : undefined) ??

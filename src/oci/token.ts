@@ -62,14 +62,15 @@ export function parseTokenAnswer(
 }
 
 /**
- * A token that somebody gave, to be sent as it is. Where it is a JWT, it says when it ends; else whoever gave it is asked
+ * A token that somebody gave, to be sent as it is. Where it is a JWT, it says when it ends: it is asked for again after
+ * three quarters of what is left, and as long as there is no newer one, of what is left then. Else whoever gave it is asked
  * again every five minutes, and it may be used until it is refused.
  */
 export function givenToken(text: string, nowMs: number): Token {
   const endMs = jwtEndMs(text);
   const header = `Bearer ${text}`;
   if (endMs !== undefined && endMs > nowMs + MIN_LIFETIME_SECONDS * 1000) {
-    return endingToken(header, { endMs, lifetimeMs: Math.min(endMs - nowMs, MAX_LIFETIME_SECONDS * 1000), nowMs });
+    return endingToken(header, { endMs, lifetimeMs: endMs - nowMs, nowMs });
   }
   return { ...lastingToken(header, nowMs), renewAtMs: nowMs + GIVEN_TOKEN_RENEWED_AFTER_MS };
 }

@@ -144,7 +144,10 @@ Deno.test("what is given: before all else, for the first registry named alone; n
   assert.equal(subject.givenFor, "example.com");
   assert.deepEqual((await subject.find({ ...QUERY, registry: "other.example" })).login?.credential, basic("file", "x"));
   const { logins: bound } = logins({ auths }, { given, givenFor: "other.example", ambient: false });
-  assert.equal((await bound.find(QUERY)).login, undefined);
+  assert.deepEqual(await bound.find(QUERY), {
+    login: undefined,
+    problems: ["the login that was given is for other.example alone"],
+  });
   assert.deepEqual((await bound.find({ ...QUERY, registry: "other.example" })).login, login);
 });
 
