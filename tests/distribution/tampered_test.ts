@@ -139,7 +139,7 @@ test("span digests that are others: the read fails, and every check finds it", (
     });
     const taken = await pulled(setting, archive);
     await assert.rejects(read(taken, sample, "/small/0"), /span 0 of layer 0: digest mismatch/);
-    assert.match(await verified(taken, sample), /: span 0 of layer 0 differs$/);
+    assert.match(await verified(taken, sample), /: span 0 of layer 0 differs, unless another version of clip made it$/);
   }));
 
 test("window bytes: never wrong ones; with the digest of what they make, forged until the index is made anew", () =>
@@ -169,7 +169,7 @@ test("window bytes: never wrong ones; with the digest of what they make, forged 
     const honest = sample.files.get("/large")!.subarray(place, place + spanBytes);
     const healed = await read(onlyWindow, sample, "/large", place, spanBytes);
     assert(equalBytes(healed, honest), "decoded from another checkpoint, as its digest is not right from this one");
-    assert.match(await verified(onlyWindow, sample), /: the window of checkpoint \d+ differs$/);
+    assert.match(await verified(onlyWindow, sample), /: the window of checkpoint \d+ differs, unless/);
 
     const blob = (layer: number) => sample.sources[layer]!;
     for (let tries = 0; tries < 8; tries++) {
@@ -183,5 +183,5 @@ test("window bytes: never wrong ones; with the digest of what they make, forged 
     const forged = await pulled(setting, await forge());
     const bytes = await read(forged, sample, "/large", place, spanBytes);
     assert(bytes.length === honest.length && !equalBytes(bytes, honest), "what docs/security.md warns of");
-    assert.match(await verified(forged, sample), /: span \d+ of layer 0 differs$/);
+    assert.match(await verified(forged, sample), /: span \d+ of layer 0 differs, unless/);
   }));

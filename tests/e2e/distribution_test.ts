@@ -1,5 +1,7 @@
 /** One machine indexes and pushes, another pulls and mounts: on a registry without the referrers API, and on one with it. */
 import assert from "node:assert/strict";
+import { SILENT } from "../../src/base/mod.ts";
+import { ArtifactRepository } from "../../src/oci/mod.ts";
 import { FaultProxy } from "../fault_proxy.ts";
 import { OLAREG_NEEDS, startOlareg } from "../olareg.ts";
 import { startRegistry } from "../real_registry.ts";
@@ -132,6 +134,25 @@ e2eTest("a registry without the referrers API: its list has a tag, and garbage c
   assert.deepEqual(await listed(bench, image), []);
   const other = await bench.clip(["rm-remote", "--plain-http", image, subject.digest]);
   assert.match(other.stderr, /is no index of it/, "images are not removed");
+  // One that is no index at all: a machine that may index does so, with a warning; one that may not says what it is.
+  const artifacts = new ArtifactRepository({ registry: registry.host, repository: "test/image" }, {
+    log: SILENT,
+    plainHttp: true,
+  });
+  const blob = new TextEncoder().encode("no index");
+  const about = { artifactType: TYPE, blobType: TYPE, blob, title: "no index", annotations: {} };
+  const { mediaType, digest: manifest, size: sizeBytes } = subject;
+  await artifacts.push({ ...about, subject: { mediaType, digest: manifest, sizeBytes } }, []);
+  artifacts.close();
+  const warm = ["warm", "--plain-http", "--progress", "none", image];
+  const warmed = await bench.clip(warm, { env: { CLIP_CACHE_DIR: bench.path("cache4") } });
+  assert.equal(warmed.code, 0, warmed.stderr);
+  assert.match(
+    warmed.stderr,
+    /^clip: warn: the index of \S+ is not taken from the registry: [^\n]*not a \.clip file\n$/,
+  );
+  await bench.mustClip(["rm-remote", "--plain-http", "--all", image]);
+
   const none = await bench.clip(["mount", "--plain-http", "--pull", "only", image, bench.directory("none")], {
     env: { CLIP_CACHE_DIR: bench.path("cache3") },
   });
