@@ -143,7 +143,8 @@ export class CacheRoom {
     if (room < bytes) {
       // A little more than is needed, so that not every span that follows has to make room for itself.
       const ahead = Math.min(this.#lookEachBytes, usedBytes / 16);
-      if (this.#free(bytes - room + ahead) > 0) room = measureRoom(this.#folder, this.#limits).room;
+      // Not measured anew: what others have been allowed and write only now would count against this one.
+      room += this.#free(bytes - room + ahead);
     }
     this.#allowedBytes = Math.max(0, Math.min(room, Math.max(bytes, this.#lookEachBytes)));
   }

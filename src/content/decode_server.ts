@@ -8,8 +8,8 @@ export type Reply = (messages: readonly FromDecoder[], transfer: ArrayBuffer[]) 
 
 /** Memory of jobs that are over, kept for the next: jobs take turns, but few at a time. */
 const MAX_IDLE_BUFFERS = 2;
-/** Spans that are only written are decoded into so much memory, and written together as far as it goes. */
-const BUFFER_BYTES = MIB;
+/** Spans are decoded into so much memory, a run at the usual spacing, and written together as far as it goes. */
+const BUFFER_BYTES = 2.5 * MIB;
 
 /** Decodes the jobs that it is sent, in a Worker or, where there can be none, in place. */
 export class DecodeServer {
@@ -33,7 +33,9 @@ export class DecodeServer {
       } else if (message.type === "cancel") this.#close(id);
       else if (message.type === "end") this.#goOn(id, undefined);
       else for (const bytes of message.pieces) this.#goOn(id, bytes);
-      this.#jobs.get(id)?.flush();
+      const job = this.#jobs.get(id);
+      // Who waits for a span that is to come does not wait for the disk as well.
+      if (job?.isAwaited === false) job.flush();
     } catch (error) {
       // What came before is good.
       this.#jobs.get(id)?.flush();
@@ -96,12 +98,14 @@ class OpenJob {
   #unwritten = 0;
   #verified = 0;
   #unwrittenAt = 0;
+  #lastWanted: number;
 
   constructor(id: number, job: DecodeJob, say: Say, buffer: Uint8Array<ArrayBuffer> | undefined) {
     this.#id = id;
     this.#job = job;
     this.#say = say;
     this.buffer = buffer;
+    this.#lastWanted = job.wanted.findLastIndex((part) => part !== undefined);
     if (job.file !== undefined) this.#openFile(job.file);
     try {
       this.decoder = new RunDecoder(job, {
@@ -112,6 +116,11 @@ class OpenJob {
       this.close();
       throw error;
     }
+  }
+
+  /** Whether somebody waits for a span that has not been verified yet. */
+  get isAwaited(): boolean {
+    return this.#verified <= this.#lastWanted;
   }
 
   /** Asked for when all spans before have been verified. */
