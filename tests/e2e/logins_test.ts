@@ -12,7 +12,7 @@ import { e2eTest, isRunning, until, type Workbench } from "./workbench.ts";
 /** `CLIP_TOKEN_SECONDS=120` for the long run, with tokens of ten seconds. */
 const SECONDS = Number(Deno.env.get("CLIP_TOKEN_SECONDS") ?? 6);
 const LIFETIME_SECONDS = SECONDS > 60 ? 10 : 2;
-const READS_PER_SECOND = SECONDS > 60 ? 3 : 8;
+const READS_PER_SECOND = SECONDS > 60 ? 3 : 5;
 const MIB = 1024 * 1024;
 /** A span for each read: none is found in the cache. */
 const FILE_MIB = Math.ceil(SECONDS * READS_PER_SECOND * 1.2);

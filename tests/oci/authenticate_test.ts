@@ -284,6 +284,51 @@ Deno.test("the token server must be https, a loopback host, or allowed by --plai
     }
   }, { plainHttp: false }));
 
+Deno.test("a hostile token server is sent no login, whatever way leads there", async () => {
+  const auth = { username: "user", password: SECRET };
+  const seen: { url: string; authorization: string | null }[] = [];
+  const record = (async (input: URL, init: RequestInit) => {
+    const request = new Request(input, init);
+    if (new URL(request.url).hostname === "127.0.0.1") return await fetch(input, init);
+    seen.push({ url: request.url, authorization: request.headers.get("authorization") });
+    return Response.json({ token: "from-the-attacker" });
+  }) as typeof fetch;
+  const realms = [
+    "https://attacker.example/token",
+    "https://127.0.0.1.attacker.example/token",
+    "http://attacker.example/token",
+    "http://127.0.0.2/token",
+    "https://169.254.169.254/token",
+    "file:///etc/passwd",
+    "https://user:pw@attacker.example/token",
+  ];
+  for (const login of [auth, { identitytoken: SECRET }]) {
+    for (const realm of realms) {
+      await withTokens(async ({ registry, blob }) => {
+        registry.login!.challenge = `Bearer realm="${realm}"`;
+        const error = await failure(() => blob.readRange(RANGE), "denied");
+        assert.match(error.message, /names the token server/);
+        assert(registry.seen.every(({ authorization }) => authorization === null));
+      }, { auth: login, fetch: record });
+    }
+  }
+  assert.deepEqual(seen, []);
+  const first = { realm: realms[0]!, sent: `Basic ${btoa(`user:${SECRET}`)}` };
+  for (
+    const { tokenHosts, sent } of [{ tokenHosts: ["attacker.example"], sent: first.sent }, {
+      tokenHosts: [],
+      sent: null,
+    }]
+  ) {
+    await withTokens(async ({ registry, blob }) => {
+      registry.login!.challenge = `Bearer realm="${first.realm}"`;
+      registry.login!.accepts = (header) => header === "Bearer from-the-attacker";
+      await blob.readRange(RANGE);
+    }, { ...(sent === null ? {} : { auth }), fetch: record, given: { tokenHosts } });
+    assert.deepEqual(seen.splice(0).map(({ authorization }) => authorization), [sent]);
+  }
+});
+
 Deno.test("answers of token servers that are no tokens are errors that do not quote them", () =>
   withTokens(async ({ server, blob, options }) => {
     for (
