@@ -168,3 +168,14 @@ test("a folder that cannot be made is an error for archives, and a warning for r
     await archives.remember(image("a"));
     assert.match(logged[0]!, /cannot note what docker:\/\/host\/a:v1 linux\/amd64 is/);
   }));
+
+test("archives of another origin are other files; what cannot be made leaves nothing", () =>
+  inFolder(async (folder, logged) => {
+    const archives = open(folder, logged);
+    const paths = [undefined, "pulled", "pulled, signed"].map((origin) => archives.path(image("a"), OPTIONS, origin));
+    assert.equal(new Set(paths).size, 3);
+    assert.equal(await archives.obtain(paths[1]!, { make: () => Promise.resolve(undefined) }), false);
+    assert.deepEqual([...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".clip")), []);
+    assert.equal(await archives.obtain(paths[1]!, { make: () => Promise.resolve([new Uint8Array(3)]) }), true);
+    assert.equal(await archives.has(paths[0]!), false);
+  }));
