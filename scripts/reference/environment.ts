@@ -4,6 +4,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, text: string])[] = [
   ["CLIP_CACHE_SIZE", "What the cache may take of the disk, where no --cache-size is given."],
   ["CLIP_REMOTE_CACHE", "URLs of remote caches, separated by blanks, where no --remote-cache is given."],
   ["CLIP_LAYER_INDEXES", "A repository of layers' indexes, where no --layer-indexes is given."],
+  ["CLIP_ARCHIVE_URL", "Not to be set: by it clip mount --daemon hands an archive's URL with a login to the server."],
   ["SOURCE_DATE_EPOCH", "Seconds since 1970: what clip push tells as the time an index was made; else it tells none."],
   ["CLIP_RUNTIME_DIR", "Where mounts leave word of themselves for clip stats and clip mounts."],
   ["XDG_CACHE_HOME", "Where clip's cache folder lies, where CLIP_CACHE_DIR is not set; else .cache in HOME."],

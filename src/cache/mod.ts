@@ -23,7 +23,6 @@ export type { RemoteCache } from "./remote_cache.ts";
 export {
   checkStoreUrl,
   DEFAULT_REMOTE_TIMEOUT_MS,
-  type Environment,
   GET_RESULTS,
   type ObservedGet,
   type ObservedPut,

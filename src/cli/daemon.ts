@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { ARCHIVE_URL_VARIABLE, isArchiveUrl, showArchive } from "./archive_url.ts";
 import { ClipError, messageOf } from "../base/mod.ts";
 import { type FuseMount, mountFuse, unmountFuse } from "../fuse/mod.ts";
 import { formatListenAddress } from "../metrics/mod.ts";
@@ -38,7 +39,8 @@ export async function startDaemon(
   const cacheDir = content.cacheDir === NO_CACHE_DIR ? NO_CACHE_DIR : resolve(cacheFolder(content.cacheDir, io));
   const ownLog = await defaultLogFile(resolve(cacheFolder(content.cacheDir, io)), directory);
   const logFile = logging.logFile === undefined ? ownLog : resolve(logging.logFile);
-  const args = ["mount", resolve(path), directory];
+  const isUrl = isArchiveUrl(path);
+  const args = ["mount", isUrl ? showArchive(path) : resolve(path), directory];
   args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
   if (content.cacheSize !== undefined) args.push("--cache-size", String(content.cacheSize));
   if (content.cacheReserve !== undefined) args.push("--cache-reserve", String(content.cacheReserve));
@@ -58,11 +60,14 @@ export async function startDaemon(
   // Not as arguments, which everybody on the machine can read.
   const env = {
     [REMOTE_CACHE_VARIABLE]: asVariable(remoteCacheUrls(content, io)),
+    ...(isUrl ? { [ARCHIVE_URL_VARIABLE]: path } : {}),
     ...await loginVariables(options.registry.login, { io, log }),
   };
-  await Deno.stat(path).catch((error) => {
-    throw new ClipError("not_found", `${path}: ${messageOf(error)}`, { cause: error });
-  });
+  if (!isUrl) {
+    await Deno.stat(path).catch((error) => {
+      throw new ClipError("not_found", `${path}: ${messageOf(error)}`, { cause: error });
+    });
+  }
   const folder = await makeStateFolder(io);
   let mount: FuseMount | undefined;
   try {
@@ -71,7 +76,7 @@ export async function startDaemon(
     if (logFile === ownLog) await Deno.truncate(ownLog).catch(() => {});
     const supervised = { folder, logFile, command: [...selfCommand(), ...args], env, standby };
     const pid = await startSupervisor(mount, supervised);
-    io.out(`mounted ${options.file} on ${mount.mountpoint} (process ${pid}, log ${logFile})\n`);
+    io.out(`mounted ${showArchive(options.file)} on ${mount.mountpoint} (process ${pid}, log ${logFile})\n`);
   } catch (error) {
     mount?.close();
     if (mount !== undefined) await unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {});

@@ -14,6 +14,7 @@ import {
   resolveImage,
   withAbsolutePath,
 } from "../oci/mod.ts";
+import { isArchiveUrl } from "./archive_url.ts";
 import { type IndexChoices, indexWithProgress } from "./index_with_progress.ts";
 import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";
@@ -48,7 +49,7 @@ export interface FoundArchive {
 }
 
 /**
- * The archive that FILE.clip|IMAGE means. A file that exists is an archive, and so is what can be nothing but a file:
+ * The archive that FILE.clip|IMAGE means. A URL (s3://, https://, http://) is an archive there. A file that exists is an archive, and so is what can be nothing but a file:
  * a name that ends in `.clip` or begins with `/`, `./` or `../`. Anything else is an image: what the name means is asked
  * of its registry, and unless an archive of that very image is in the cache folder, it is pulled from there, or made.
  * @throws {ClipError} where it cannot be had; the signal's reason.
@@ -59,6 +60,9 @@ export async function findArchive(
   context: CommandContext,
 ): Promise<FoundArchive> {
   const { source } = choices;
+  if (isArchiveUrl(text)) {
+    return { path: text, open: () => openArchiveFile(text, context, choices), source };
+  }
   if (isFileName(text) || await isFile(text)) {
     return { path: text, open: () => openArchiveFile(text, context), source };
   }

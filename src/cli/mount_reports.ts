@@ -20,6 +20,7 @@ import {
   type RecordPlace,
   writeRecord,
 } from "../mount/mod.ts";
+import { isArchiveUrl, showArchive } from "./archive_url.ts";
 import type { CommandContext } from "./io.ts";
 import { mountFolders } from "./live_mounts.ts";
 import type { ReportChoices } from "./report_options.ts";
@@ -56,7 +57,7 @@ export class MountReports {
       pid: Deno.pid,
       mountpoint: resolve(directory),
       device: 0,
-      archive: resolve(path),
+      archive: isArchiveUrl(path) ? showArchive(path) : resolve(path),
       image: source,
       manifestDigest: archive.image.manifestDigest,
       startedAt: new Date().toISOString(),

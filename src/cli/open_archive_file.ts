@@ -1,9 +1,27 @@
 import { type Archive, openArchive } from "../archive/mod.ts";
 import { ClipError, FileRangeSource, LazyFile } from "../base/mod.ts";
+import { ARCHIVE_URL_VARIABLE, isArchiveUrl, showArchive } from "./archive_url.ts";
 import type { CommandContext } from "./io.ts";
 
-/** Opens the archive in a file, which stays open until the command ends. @throws {ClipError} naming the file. */
-export async function openArchiveFile(path: string, { atEnd }: Pick<CommandContext, "atEnd">): Promise<Archive> {
+/**
+ * Opens the archive in a file, or at a URL, where only its tables are read. A file stays open until the command ends.
+ * @param choices `offline`: nothing but files may be opened.
+ * @throws {ClipError} naming the file.
+ */
+export async function openArchiveFile(
+  path: string,
+  { atEnd, io, log }: Pick<CommandContext, "atEnd" | "io" | "log">,
+  choices: { readonly offline?: boolean } = {},
+): Promise<Archive> {
+  if (isArchiveUrl(path)) {
+    if (choices.offline === true) {
+      throw new ClipError("not_found", `cannot open ${showArchive(path)} offline: copy it to a disk`);
+    }
+    const { openObject } = await import("../storage/mod.ts");
+    const whole = io.env(ARCHIVE_URL_VARIABLE) ?? "";
+    const url = showArchive(whole) === path ? whole : path;
+    return await openArchive(await openObject(url, { env: io.env, log }, io.signal));
+  }
   const file = new LazyFile(path);
   atEnd(() => file.close());
   return await openArchive(new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: path }));

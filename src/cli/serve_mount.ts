@@ -4,6 +4,7 @@ import type { Archive } from "../archive/mod.ts";
 import { tellBoth } from "../content/mod.ts";
 import { isFuseMounted, libc, mountAt, mountFuse } from "../fuse/mod.ts";
 import { type AdoptedMount, type ArchiveMount, limitMemory, mountArchive, releaseMemory } from "../mount/mod.ts";
+import { showArchive } from "./archive_url.ts";
 import type { MountChoices } from "./commands/mount.ts";
 import type { FoundArchive } from "./find_archive.ts";
 import type { CommandContext } from "./io.ts";
@@ -167,7 +168,7 @@ async function tell(
   { io, log }: CommandContext,
 ): Promise<void> {
   if (supervised !== undefined) return await tellSupervisor(supervised, "server");
-  io.out(`mounted ${file} on ${mountpoint}\n`);
+  io.out(`mounted ${showArchive(file)} on ${mountpoint}\n`);
   try {
     manager?.ready(mountpoint);
   } catch (error) {

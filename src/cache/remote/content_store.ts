@@ -1,3 +1,5 @@
+import type { Environment } from "../../storage/mod.ts";
+
 /**
  * A place that keeps values by name for many machines. It knows nothing of digests, deadlines or pauses: those are
  * {@linkcode StoreTier}'s. Every call ends soon after its signal is aborted.
@@ -24,9 +26,6 @@ export interface ContentStore {
   /** Lets go of connections, which may take a moment; what is under way fails. */
   close(): Promise<void>;
 }
-
-/** An environment variable; undefined where it is not set. */
-export type Environment = (name: string) => string | undefined;
 
 /**
  * What makes a store out of its URL. Nothing is connected yet.

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
+import { decodeCredential, describeStorageUrl, refuseParts } from "../../storage/mod.ts";
 import { boundedFetch, type BoundedRequest, statusError } from "./bounded_fetch.ts";
 import type { ContentStore } from "./content_store.ts";
-import { decodeCredential, describeStoreUrl, refuseParts } from "./store_url.ts";
 
 /**
  * Values as files of a web server, GET, HEAD and PUT of `<URL>/<key>`, as nginx serves them with its DAV module. A user
@@ -9,9 +9,9 @@ import { decodeCredential, describeStoreUrl, refuseParts } from "./store_url.ts"
  * @throws {UsageError} for a URL with a query or a fragment.
  */
 export function openHttpStore(url: URL): ContentStore {
-  refuseParts(url, { query: true });
-  const user = decodeCredential(url, "username") ?? "";
-  const password = decodeCredential(url, "password") ?? "";
+  refuseParts(url, "remote cache", { query: true });
+  const user = decodeCredential(url, "remote cache", "username") ?? "";
+  const password = decodeCredential(url, "remote cache", "password") ?? "";
   const headers: Record<string, string> = {};
   if (`${user}${password}` !== "") {
     headers["authorization"] = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
@@ -30,7 +30,7 @@ class HttpStore implements ContentStore {
   constructor(base: URL, headers: Record<string, string>) {
     this.#base = base;
     this.#headers = headers;
-    this.description = describeStoreUrl(base);
+    this.description = describeStorageUrl(base);
   }
 
   async get(key: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -62,7 +62,7 @@ class HttpStore implements ContentStore {
     rest: Pick<BoundedRequest, "maxBytes" | "signal"> & { body?: Uint8Array<ArrayBuffer> },
   ): BoundedRequest {
     const url = new URL(key, this.#base);
-    return { method, url, description: describeStoreUrl(url), headers: this.#headers, ...rest };
+    return { method, url, description: describeStorageUrl(url), headers: this.#headers, ...rest };
   }
 
   async close(): Promise<void> {}

@@ -1,5 +1,5 @@
 /** Caches that many machines share: stores of values by content, and the care with which they are asked. */
-export type { ContentStore, Environment } from "./content_store.ts";
+export type { ContentStore } from "./content_store.ts";
 export {
   checkStoreUrl,
   DEFAULT_REMOTE_TIMEOUT_MS,

@@ -1,11 +1,11 @@
 import { type Logger, UsageError } from "../../base/mod.ts";
 import type { RemoteCache } from "../remote_cache.ts";
-import type { ContentStore, Environment, OpenStore } from "./content_store.ts";
+import { type Environment, parseStorageUrl } from "../../storage/mod.ts";
+import type { ContentStore, OpenStore } from "./content_store.ts";
 import { openHttpStore } from "./http_store.ts";
 import { openRedisStore } from "./redis_store.ts";
 import type { RemoteCacheObserver } from "./remote_cache_observer.ts";
 import { openS3Store } from "./s3_store.ts";
-import { parseStoreUrl } from "./store_url.ts";
 import { TieredRemoteCache } from "./tiered_remote_cache.ts";
 
 /** Stores by the scheme of their URLs. */
@@ -54,7 +54,7 @@ export function checkStoreUrl(text: string): void {
 
 /** The store that a URL names; nothing is connected yet. @throws {UsageError} */
 export function openStore(text: string, env: Environment): ContentStore {
-  const url = parseStoreUrl(text);
+  const url = parseStorageUrl(text, "remote cache");
   const open = Object.hasOwn(STORES, url.protocol) ? STORES[url.protocol] : undefined;
   if (open !== undefined) return open(url, env);
   throw new UsageError(`a remote cache cannot be ${url.protocol}//…; known are ${REMOTE_CACHE_SCHEMES.join(", ")}`);

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import type { Redis } from "ioredis";
 import { ClipError, messageOf, UsageError } from "../../base/mod.ts";
+import { decodeCredential, describeStorageUrl, refuseParts } from "../../storage/mod.ts";
 import type { ContentStore } from "./content_store.ts";
 import { orAborted } from "./deadline.ts";
-import { decodeCredential, describeStoreUrl, refuseParts } from "./store_url.ts";
 
 const DEFAULT_PORT = 6379;
 const CONNECT_TIMEOUT_MS = 5000;
@@ -36,14 +36,14 @@ interface RedisPlace {
  * @throws {UsageError} for other paths, or a query.
  */
 export function openRedisStore(url: URL): ContentStore {
-  refuseParts(url, { query: true });
+  refuseParts(url, "remote cache", { query: true });
   const database = /^\/?(\d{0,9})$/.exec(url.pathname)?.[1];
   if (database === undefined) {
-    throw new UsageError(`remote cache ${describeStoreUrl(url)}: the path is the number of a database, or nothing`);
+    throw new UsageError(`remote cache ${describeStorageUrl(url)}: the path is the number of a database, or nothing`);
   }
-  const username = decodeCredential(url, "username");
-  const password = decodeCredential(url, "password");
-  return new RedisStore(describeStoreUrl(url), {
+  const username = decodeCredential(url, "remote cache", "username");
+  const password = decodeCredential(url, "remote cache", "password");
+  return new RedisStore(describeStorageUrl(url), {
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port === "" ? DEFAULT_PORT : Number(url.port),
     db: Number(database),

@@ -24,13 +24,16 @@ followed inside the image.`,
     content: contentOptions,
     registry: registryOptions,
   }),
-  async run({ file, paths, content: choices, registry }, { io, log, atEnd }) {
-    const archive = await openArchiveFile(file, { atEnd });
+  async run({ file, paths, content: choices, registry }, context) {
+    const { io, log } = context;
+    const archive = await openArchiveFile(file, context, choices);
     const { tree } = archive;
     const inodes = paths.map((path) => {
       const inode = tree.find(utf8ToByteString(path));
       if (inode === undefined) noSuchPath(archive, path);
-      if (tree.type(inode) !== S_IFREG) throw new ClipError("not_found", `${file}: ${path} is not a file`);
+      if (tree.type(inode) !== S_IFREG) {
+        throw new ClipError("not_found", `${archive.description}: ${path} is not a file`);
+      }
       return inode;
     });
     const { content, close } = openContent(archive, { ...choices, registry }, { io, log });

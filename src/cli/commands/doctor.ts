@@ -10,6 +10,7 @@ import { checkCache, checkMounts, checkRuntimeFolder } from "../doctor/check_pla
 import { checkRegistry, isRegistry } from "../doctor/check_registry.ts";
 import { fail, type Finding, ok, showFinding } from "../doctor/finding.ts";
 import { thisMachine } from "../doctor/machine.ts";
+import { isArchiveUrl, showArchive } from "../archive_url.ts";
 import { isFileName } from "../find_archive.ts";
 import { listMounts } from "../list_mounts.ts";
 import { mountFolders } from "../live_mounts.ts";
@@ -68,12 +69,15 @@ async function checkPlaces(choices: CacheChoices, { io }: CommandContext): Promi
 async function checkSubject(text: string, registry: RegistryChoices, context: CommandContext): Promise<Finding[]> {
   const { signal } = context.io;
   const options = { ...sourceOptions(registry, context), signal, requestTimeoutMs: REQUEST_TIMEOUT_MS };
-  const isFile = isFileName(text) || await Deno.stat(text).then(({ isFile }) => isFile, () => false);
-  if (!isFile || isRegistry(text) && !text.endsWith(".clip")) return await checkRegistry(text, options);
+  const isFile = isArchiveUrl(text) || isFileName(text) ||
+    await Deno.stat(text).then(({ isFile }) => isFile, () => false);
+  if (!isFile || isRegistry(text) && !isArchiveUrl(text) && !text.endsWith(".clip")) {
+    return await checkRegistry(text, options);
+  }
   try {
     const { image, carriesData } = await openArchiveFile(text, context);
-    if (carriesData) return [ok("archive", `${text} can be read, and carries its data`)];
-    return [ok("archive", `${text} can be read`), ...await checkRegistry(image.source, options)];
+    if (carriesData) return [ok("archive", `${showArchive(text)} can be read, and carries its data`)];
+    return [ok("archive", `${showArchive(text)} can be read`), ...await checkRegistry(image.source, options)];
   } catch (error) {
     return [fail("archive", messageOf(error), "clip index makes a new one")];
   }

@@ -28,9 +28,10 @@ with its checkpoints and spans, and what a recorded start touches of them.`,
       description: message`Write a page of HTML to this file: one file, which loads nothing.`,
     })),
   }),
-  async run({ file, json, html }, { io, atEnd }) {
+  async run({ file, json, html }, context) {
+    const { io } = context;
     if (json && html !== undefined) throw new UsageError("give --json or --html, not both");
-    const archive = await openArchiveFile(file, { atEnd });
+    const archive = await openArchiveFile(file, context);
     const config = archive.isOfImage ? parseConfig(await archive.config(), file) : null;
     const facts = gather(archive, layersOfImage(config));
     if (html !== undefined) return await writePage(archive, facts, html);

@@ -25,8 +25,9 @@ are not UTF-8 are shown as \\xNN.`,
     recursive: withDefault(flag("-R", "--recursive", { description: message`All below it as well.` }), false),
     json: withDefault(flag("--json", { description: message`One JSON object a line.` }), false),
   }),
-  async run({ file, path, long, recursive, json }, { io, atEnd }) {
-    const archive = await openArchiveFile(file, { atEnd });
+  async run({ file, path, long, recursive, json }, context) {
+    const { io } = context;
+    const archive = await openArchiveFile(file, context);
     const { tree } = archive;
     const inode = tree.find(utf8ToByteString(path), { followLast: !long || path.endsWith("/") });
     if (inode === undefined) noSuchPath(archive, path);

@@ -13,6 +13,7 @@ import {
 } from "../../base/mod.ts";
 import { MAGIC, withProfile } from "../../archive/mod.ts";
 import { formatProfile, type LayerRange, mergeProfiles, profileOf } from "../../content/mod.ts";
+import { isArchiveUrl, showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -85,6 +86,7 @@ async function replace(
   ranges: Parameters<typeof withProfile>[1],
   { atEnd }: CommandContext,
 ): Promise<void> {
+  if (isArchiveUrl(file)) throw new UsageError(`${showArchive(file)} cannot be changed where it is: change a copy`);
   const opened = new LazyFile(file);
   atEnd(() => opened.close());
   const source = new FileRangeSource({ file: opened, offset: 0, sizeBytes: opened.sizeBytes(), description: file });
@@ -103,6 +105,7 @@ async function show(file: string, text: boolean, context: CommandContext): Promi
 
 /** Whether a file begins as an archive does; what cannot be read is told of by who reads it. */
 function isArchive(path: string): boolean {
+  if (isArchiveUrl(path)) return true;
   const head = new Uint8Array(MAGIC.length);
   const file = new LazyFile(path);
   try {

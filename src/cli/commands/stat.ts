@@ -20,8 +20,9 @@ is told of itself; end PATH with / to follow it.`,
     path: requiredArgument("PATH", message`In the image.`),
     json: withDefault(flag("--json", { description: message`As JSON.` }), false),
   }),
-  async run({ file, path, json }, { io, atEnd }) {
-    const archive = await openArchiveFile(file, { atEnd });
+  async run({ file, path, json }, context) {
+    const { io } = context;
+    const archive = await openArchiveFile(file, context);
     const inode = archive.tree.find(utf8ToByteString(path), { followLast: path.endsWith("/") });
     if (inode === undefined) noSuchPath(archive, path);
     const node = describeNode(archive.tree, inode, utf8ToByteString(path));

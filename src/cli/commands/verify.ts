@@ -45,20 +45,21 @@ manifest's digest.`,
   async run({ file, layers, index, source, ...choices }, context) {
     const archive = await openArchiveFile(file, context);
     const { io } = context;
+    const name = archive.description;
     await archive.verify(io.signal);
-    io.out(`${file}: structure and checksums are right\n`);
+    io.out(`${name}: structure and checksums are right\n`);
     if (!layers && !index) return;
     if (layers && archive.carriesData && source === undefined) {
-      io.out(`${file}: ${await verifyCarried(archive, choices, context)}\n`);
+      io.out(`${name}: ${await verifyCarried(archive, choices, context)}\n`);
       if (!index) return;
     }
     if (source === undefined) requireImage(archive, "compare it with");
     const reference = parseImageReference(source ?? archive.image.source);
     if (layers && (!archive.carriesData || source !== undefined)) {
-      io.out(`${file}: ${await verifySpans(archive, reference, choices, context)}\n`);
+      io.out(`${name}: ${await verifySpans(archive, reference, choices, context)}\n`);
     }
     if (index) await verifyWhole(archive, reference, choices, context);
-    if (index) io.out(`${file}: all of it is what ${formatImageReference(reference)} says\n`);
+    if (index) io.out(`${name}: all of it is what ${formatImageReference(reference)} says\n`);
   },
 });
 

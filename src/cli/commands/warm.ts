@@ -5,6 +5,7 @@ import { flag } from "@optique/core/primitives";
 import { ClipError, formatBytes, formatCount, formatDuration, utf8ToByteString } from "../../base/mod.ts";
 import type { Archive } from "../../archive/mod.ts";
 import { type Content, filesBelow, planAll, planFiles, planProfile, type SpanRange } from "../../content/mod.ts";
+import { showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -54,7 +55,7 @@ warm succeeds, what was asked for is in the cache, and a mount with --offline ca
       await content.prefetch(plan, { signal: io.signal, onProgress: progress.onProgress });
       progress.end();
       io.signal.throwIfAborted();
-      io.out(`${file}: ${summary(content, plan)}; ${formatDuration(performance.now() - started)}\n`);
+      io.out(`${showArchive(file)}: ${summary(content, plan)}; ${formatDuration(performance.now() - started)}\n`);
     } finally {
       progress.end();
       await close();

@@ -1,26 +1,35 @@
-import { displayByteString, UsageError, utf8ToByteString } from "../../base/mod.ts";
+import { displayByteString, UsageError, utf8ToByteString } from "../base/mod.ts";
+
+/** What a URL is of, for messages. */
+export type UrlSubject = "remote cache" | "archive";
 
 /**
- * The URL of a store.
+ * The URL of a place that keeps things.
  * @throws {UsageError} when it is none; the message holds no credentials.
  */
-export function parseStoreUrl(text: string): URL {
+export function parseStorageUrl(text: string, subject: UrlSubject): URL {
   try {
     return new URL(text);
   } catch {
-    throw new UsageError(`${JSON.stringify(withoutCredentials(text))} is not the URL of a remote cache`);
+    throw new UsageError(
+      `${JSON.stringify(withoutCredentials(text))} is not the URL of ${subject === "archive" ? "an" : "a"} ${subject}`,
+    );
   }
 }
 
 /** `url` for messages: without user, password, query and fragment. */
-export function describeStoreUrl(url: URL): string {
+export function describeStorageUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname === "/" ? "" : url.pathname}${url.search === "" ? "" : "?…"}`;
 }
 
-/** Refuses what no store understands. @throws {UsageError} */
-export function refuseParts(url: URL, parts: { query?: boolean; credentials?: string }): void {
+/** Refuses what is not understood there. @throws {UsageError} */
+export function refuseParts(
+  url: URL,
+  subject: UrlSubject,
+  parts: { query?: boolean; credentials?: string },
+): void {
   const refuse = (problem: string) => {
-    throw new UsageError(`remote cache ${describeStoreUrl(url)}: ${problem}`);
+    throw new UsageError(`${subject} ${describeStorageUrl(url)}: ${problem}`);
   };
   if (url.hostname === "") refuse("names no host");
   if (url.hash !== "") refuse("a fragment (#…) means nothing here");
@@ -29,12 +38,16 @@ export function refuseParts(url: URL, parts: { query?: boolean; credentials?: st
 }
 
 /** The user or password of a URL as it is meant, or undefined where there is none. @throws {UsageError} */
-export function decodeCredential(url: URL, part: "username" | "password"): string | undefined {
+export function decodeCredential(
+  url: URL,
+  subject: UrlSubject,
+  part: "username" | "password",
+): string | undefined {
   if (url[part] === "") return undefined;
   try {
     return decodeURIComponent(url[part]);
   } catch {
-    throw new UsageError(`remote cache ${describeStoreUrl(url)}: its ${part} is not percent-encoded as it should be`);
+    throw new UsageError(`${subject} ${describeStorageUrl(url)}: its ${part} is not percent-encoded as it should be`);
   }
 }
 

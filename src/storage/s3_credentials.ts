@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { ClipError, messageOf } from "../../base/mod.ts";
-import type { Environment } from "./content_store.ts";
+import { ClipError, messageOf } from "../base/mod.ts";
+import type { Environment } from "./environment.ts";
 
 /** What requests to S3 are signed with. */
 export interface S3Credentials {
+  /** Names the key. */
   readonly accessKeyId: string;
+  /** The key. */
   readonly secretAccessKey: string;
   /** Of temporary credentials. */
   readonly sessionToken?: string;
