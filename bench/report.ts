@@ -1,5 +1,5 @@
 /**
- * Measures everything that docs/strategies.md, docs/reading.md and README.md tell of, and draws it:
+ * Measures everything that docs/strategies.md, docs/reading.md and docs/performance.md tell of, and draws it:
  * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, cold, warm,
  * start, shared, files, charts, tables; default all. Those from cold to files take root, /dev/fuse, docker-registry and skopeo;
  * what a machine lacks is skipped, saying so. Writes bench/results/PART.json, and charts from whatever results there are.

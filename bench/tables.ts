@@ -1,4 +1,4 @@
-/** The tables in docs/strategies.md, docs/reading.md and README.md, made from the results that were written last. */
+/** The tables in docs/strategies.md, docs/reading.md and docs/performance.md, made from the results that were written last. */
 import { formatBytes } from "../src/base/mod.ts";
 import { STRATEGY_NAMES } from "../src/codec/mod.ts";
 import { COMPRESSORS } from "./corpus.ts";
@@ -13,7 +13,7 @@ import { markdownTable } from "./markdown_table.ts";
 import { readingTables } from "./reading_tables.ts";
 import { readResults } from "./results_file.ts";
 
-const PLACES = ["docs/strategies.md", "docs/reading.md", "README.md"];
+const PLACES = ["docs/strategies.md", "docs/reading.md", "docs/performance.md"];
 const ROOT = new URL("../", import.meta.url);
 
 /** Lines of Markdown by the name of their place; undefined where there are no results. */

@@ -4,13 +4,13 @@ import { mustRun } from "../e2e/programs.ts";
 import { e2eTest, type Workbench } from "../e2e/workbench.ts";
 import { blobPath, writeSmallImage } from "../e2e/oci_layout.ts";
 import { type FakeRegistry, startFakeRegistry } from "../oci/fake_registry.ts";
-import { fencesOf } from "./fences.ts";
+import { blocksOf } from "./blocks.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 const SEPARATOR = "---";
 
 e2eTest("docs/library.md: every example runs and prints what stands behind it", ["/dev/fuse"], async (bench) => {
-  const fences = fencesOf(await Deno.readTextFile(`${ROOT}/docs/library.md`));
+  const fences = blocksOf(await Deno.readTextFile(`${ROOT}/docs/library.md`));
   const examples = fences.flatMap(({ language, text }, at) =>
     language === "ts" ? [{ text, next: fences[at + 1] }] : []
   );

@@ -4,7 +4,7 @@ import { object } from "@optique/core/constructs";
 import { parseSync } from "@optique/core/parser";
 import { logOptions } from "../../src/cli/basic_options.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { fencesOf } from "../docs/fences.ts";
+import { blocksOf } from "../docs/blocks.ts";
 import { startRegistry } from "../real_registry.ts";
 import { CLIP_COMMAND, DENO_DIR } from "./clip_process.ts";
 import { ARCHITECTURE, writeImage, writeLayer, writeSmallImage } from "./oci_layout.ts";
@@ -38,7 +38,7 @@ e2eTest("docs/distribution.md: the recipes do what they say", [
   }
   /** Runs a recipe on a machine that nobody else is. */
   const recipe = (name: string): Promise<string> => {
-    const fence = fencesOf(DOCUMENT).find(({ comment }) => comment === `run: ${name}`);
+    const fence = blocksOf(DOCUMENT).find(({ comment }) => comment === `run: ${name}`);
     assert.ok(fence !== undefined, `there is no recipe ${name}`);
     const text = fence.text.replaceAll("registry.example", registry.host).replaceAll("/srv/app", bench.path("app"));
     const env = {
@@ -63,8 +63,7 @@ e2eTest("docs/distribution.md: the recipes do what they say", [
 });
 
 Deno.test("docs/distribution.md: every command line has options that there are", async () => {
-  const indented = DOCUMENT.split("\n").filter((line) => line.startsWith("    "));
-  const texts = [...fencesOf(DOCUMENT).map(({ text }) => text), ...indented];
+  const texts = blocksOf(DOCUMENT).map(({ text }) => text);
   const lines = texts.join("\n").split("\n").flatMap((line) => {
     const args = /^\s*args: (\[.*\])$/.exec(line);
     if (args !== null) return [JSON.parse(args[1]!) as string[]];
