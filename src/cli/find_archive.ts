@@ -1,4 +1,4 @@
-import { ClipError, CorruptError, messageOf } from "../base/mod.ts";
+import { ClipError, CorruptError, messageOf, UsageError } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import type { SigningKey } from "../distribution/mod.ts";
 import { ImageArchives, type KnownImage } from "../indexer/mod.ts";
@@ -23,9 +23,7 @@ import { openArchiveFile } from "./open_archive_file.ts";
 import { layerIndexesRepository, type PullingChoices, readSigningKey } from "./pulling_options.ts";
 import { type RegistryChoices, sourceOptions } from "./registry_choices.ts";
 
-/** Origin of archives that were pulled. */
-const PULLED = "pulled";
-/** Origin of those that were pulled and compared with one made of the layers. */
+/** Origin of archives that were pulled and compared with one made of the layers. */
 const VERIFIED = "pulled and verified";
 
 /** How an archive is found that may have to be made. */
@@ -142,19 +140,29 @@ class ImageSearch {
     return undefined;
   }
 
-  /** By whose word archives are that will do: this machine's, from the layers; or others'. */
-  #origins(): readonly (string | undefined)[] {
-    const { pull, verifyIndex } = this.#choices.pulling;
-    const others = [
-      ...(pull === "never" ? [] : [this.#pulled()]),
-      ...(this.#layerIndexes() === undefined ? [] : [this.#joined()]),
-    ];
-    return [undefined, ...(pull === "never" ? [] : [VERIFIED]), ...(verifyIndex ? [] : others)];
+  /** Whether archives are pulled: from registries, which alone hold any. */
+  #pulls(): boolean {
+    return this.#choices.pulling.pull !== "never" && this.#reference.transport === "docker";
   }
 
-  /** Origin of archives that were pulled: one with a key is told apart from all that were not looked at so. */
+  /** By whose word archives are that will do: this machine's, from the layers; or others'. */
+  #origins(): readonly (string | undefined)[] {
+    const { verifyIndex } = this.#choices.pulling;
+    const others = [
+      ...(this.#pulls() ? [this.#pulled()] : []),
+      ...(this.#layerIndexes() === undefined ? [] : [this.#joined()]),
+    ];
+    return [undefined, ...(this.#pulls() ? [VERIFIED] : []), ...(verifyIndex ? [] : others)];
+  }
+
+  /**
+   * Origin of archives that were pulled: by the word of who has the key, or of who may push to that repository. The same
+   * image in another repository is another matter.
+   */
   #pulled(): string {
-    return this.#key === undefined ? PULLED : `${PULLED}, signed with ${this.#key.fingerprint}`;
+    if (this.#key !== undefined) return `signed with ${this.#key.fingerprint}`;
+    const { registry, repository } = this.#reference as DockerReference;
+    return `pulled from ${registry}/${repository}`;
   }
 
   /** The repository of layers' indexes; where an index is to be verified or signed, nobody else's word is taken. */
@@ -207,7 +215,8 @@ class ImageSearch {
   /** Pulls the archive from the registry; undefined where that is not wanted, or there is none to be used. */
   async #pull(known: KnownImage, image: Image, blobs: BlobStore): Promise<FoundArchive | undefined> {
     const { pull, verifyIndex } = this.#choices.pulling;
-    if (pull === "never") return undefined;
+    if (pull === "only" && !this.#pulls()) throw new UsageError(`--pull only: ${this.#text} is in no registry`);
+    if (!this.#pulls()) return undefined;
     const { log, io: { signal } } = this.#context;
     const { pullIndex } = await import("./pull_index.ts");
     const path = this.#archives.path(known, this.#scanOptions(), verifyIndex ? VERIFIED : this.#pulled());
