@@ -46,7 +46,8 @@ export interface FoundLogin {
 
 /**
  * Logins to registries, wherever they are kept: first what the command line gives, then the environment, then the files
- * of Docker and podman with the helpers that they name. One for all that a command does, so that what was learnt and obtained once is not asked for again.
+ * of Docker and podman with the helpers that they name. One for all that a command does: what was learnt and obtained
+ * once is not asked for again.
  */
 export class Logins {
   /** Hosts of token servers that logins may go to, besides those that a registry vouches for. */
@@ -83,7 +84,9 @@ export class Logins {
     if (isGiven && this.#options.given !== undefined) {
       return { login: await this.#given(this.#options.given, request), problems };
     }
-    if (this.#options.given !== undefined) problems.push(`the login that was given is for ${this.#givenFor} alone`);
+    if (this.#options.given !== undefined) {
+      problems.push(`the login that was given is for ${this.#givenFor ?? "the registry that was named"} alone`);
+    }
     if (this.#options.ambient === false) return { login: undefined, problems };
     const login = environmentLogin(this.#env, registry) ??
       (isGiven ? environmentLogin(this.#env, undefined) : undefined) ??
