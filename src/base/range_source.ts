@@ -31,6 +31,8 @@ export interface RangeSource {
    * they get ranges that lie close together at once. @throws {ClipError} as `readRange`.
    */
   expect?(ranges: readonly ByteRange[]): Promise<void>;
+  /** What was read last turned out to be other bytes than it should: they are to be had elsewhere, if that can be. */
+  mistrust?(): void;
 }
 
 /** What to stream. */

@@ -55,7 +55,7 @@ export async function startDaemon(
   args.push("--inflate", content.inflate, "--deadline", `${content.deadlineMs}ms`);
   if (source !== undefined) args.push("--source", formatImageReference(withAbsolutePath(parseImageReference(source))));
   if (content.offline) args.push("--offline");
-  args.push(...registryArguments(options.registry));
+  args.push(...registryArguments(options.registry, { io }));
   args.push("--remote-cache-timeout", `${content.remoteCacheTimeoutMs}ms`);
   // Not as arguments, which everybody on the machine can read.
   const env = {

@@ -8,6 +8,7 @@ import { DEFAULT_REMOTE_TIMEOUT_MS } from "../cache/mod.ts";
 import { INFLATE_NAMES } from "../codec/mod.ts";
 import { duration, size, valueOf } from "./basic_options.ts";
 import { loginOptions } from "./login_options.ts";
+import { networkOptions } from "./network_options.ts";
 import { parseRemoteCache } from "./open_remote_caches.ts";
 
 /** How registries are reached. */
@@ -17,6 +18,7 @@ export const registryOptions = object("Registry", {
     false,
   ),
   login: loginOptions,
+  network: networkOptions,
 });
 
 /** Who inflates. */

@@ -1,4 +1,4 @@
-import { ClipError, sleep } from "../base/mod.ts";
+import { ClipError, type RangeSource, sleep } from "../base/mod.ts";
 import type { ContentOptions } from "./content_options.ts";
 import type { ContentCounters } from "./counters.ts";
 import { DecodePool } from "./decode_pool.ts";
@@ -6,7 +6,7 @@ import { fetchRuns, type RunRequest } from "./fetch_runs.ts";
 import { FlightQueue } from "./flight_queue.ts";
 import type { Demand, Tier } from "./observer.ts";
 import { planRun, type Run } from "./read_plan.ts";
-import type { Rests } from "./rests.ts";
+import { isContentError, type Rests } from "./rests.ts";
 import { AT_HAND, type RunFlight } from "./run_flight.ts";
 import type { SpanStore } from "./span_store.ts";
 
@@ -245,7 +245,7 @@ export class RunFetcher {
     counters.fetchedBytes += compressedBytes;
     let plainBytes = 0;
     const { demand } = flights[0]!;
-    const requests = flights.map((flight) => this.#request(flight, (spanBytes) => plainBytes += spanBytes));
+    const requests = flights.map((flight) => this.#request(flight, source, (spanBytes) => plainBytes += spanBytes));
     const error = await fetchRuns(requests, {
       archive: options.archive,
       source,
@@ -269,7 +269,7 @@ export class RunFetcher {
   }
 
   /** A flight as a request that tells of what comes of it. */
-  #request(flight: RunFlight, onPlain: (bytes: number) => void): RunRequest {
+  #request(flight: RunFlight, source: RangeSource, onPlain: (bytes: number) => void): RunRequest {
     const { options, store, counters } = this.#parts;
     const { run } = flight;
     const { layers } = options.archive;
@@ -309,7 +309,10 @@ export class RunFetcher {
         flight.pass(span, had(bytes));
         options.observer?.onSpan?.(run.layer, span, tier);
       },
-      onEnd: (error) => this.#over(flight, error),
+      onEnd: (error) => {
+        if (isContentError(error)) source.mistrust?.();
+        this.#over(flight, error);
+      },
     };
   }
 

@@ -16,7 +16,7 @@ import { pushManifest } from "./push_manifest.ts";
 import type { DockerReference } from "./reference.ts";
 import { listReferrers, type Referrers } from "./referrers.ts";
 import { type BlobContext, blobContext, RegistryBlob } from "./registry_blob.ts";
-import { RegistryClient } from "./registry_client.ts";
+import { RepositoryReader } from "./repository_reader.ts";
 import type { SourceOptions } from "./source.ts";
 
 /** What pushing an artifact did. */
@@ -33,13 +33,13 @@ export interface PushedArtifact {
 export class ArtifactRepository {
   /** `registry/repository`. */
   readonly name: string;
-  readonly #client: RegistryClient;
+  readonly #client: RepositoryReader;
   readonly #blobs: BlobContext;
   readonly #signal: AbortSignal | undefined;
 
   /** The options' signal ends everything. */
-  constructor(reference: Pick<DockerReference, "registry" | "repository">, options: SourceOptions) {
-    this.#client = new RegistryClient(reference, options);
+  constructor({ registry, repository }: Pick<DockerReference, "registry" | "repository">, options: SourceOptions) {
+    this.#client = new RepositoryReader({ transport: "docker", registry, repository }, options);
     this.#blobs = blobContext(this.#client);
     this.#signal = options.signal;
     this.name = this.#client.name;

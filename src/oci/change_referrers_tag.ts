@@ -4,7 +4,7 @@ import { RegistryError } from "./errors.ts";
 import { MANIFEST_ACCEPT, MediaType } from "./media_types.ts";
 import { pushManifest } from "./push_manifest.ts";
 import { readReferrersTag, referrersTag } from "./referrers.ts";
-import type { RegistryClient } from "./registry_client.ts";
+import type { RepositoryClient } from "./registry_client.ts";
 
 const MAX_TRIES = 16;
 /** Who read the list before it was changed here writes it within this, mostly. */
@@ -27,7 +27,7 @@ export type ReferrersChange = { readonly add: ListedArtifact } | { readonly remo
  * @throws {ClipError} `registry` where others undo it again and again.
  */
 export async function changeReferrersTag(
-  client: RegistryClient,
+  client: RepositoryClient,
   subject: Digest,
   change: ReferrersChange,
   signal?: AbortSignal,
@@ -65,7 +65,7 @@ function indexOf(manifests: readonly Entry[]): Uint8Array<ArrayBuffer> {
 }
 
 async function onlyPresent(
-  client: RegistryClient,
+  client: RepositoryClient,
   entries: readonly Entry[],
   signal: AbortSignal | undefined,
 ): Promise<Entry[]> {
@@ -77,7 +77,11 @@ async function onlyPresent(
 }
 
 /** Whether the repository holds a manifest. @throws {RegistryError} */
-async function hasManifest(client: RegistryClient, digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+async function hasManifest(
+  client: RepositoryClient,
+  digest: Digest,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   const path = `manifests/${digest}`;
   const request = {
     method: "HEAD",

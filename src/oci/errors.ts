@@ -32,6 +32,11 @@ export class RegistryError extends ClipError {
   /** The wait that the other side asked for; honoured by `retry`. */
   readonly retryAfterMs: number | undefined;
 
+  /** Whether the other side is there, and says that it has too much to do: `retry` is patient then. */
+  get isThrottled(): boolean {
+    return this.status === 429 || (this.status === 503 && this.retryAfterMs !== undefined);
+  }
+
   /** The message is `METHOD URL: problem`. */
   constructor(details: RegistryErrorDetails) {
     super(details.code, `${details.method} ${details.redactedUrl}: ${details.problem}`, {
@@ -73,6 +78,7 @@ export function describeNetworkFailure(error: unknown): { text: string; lasting:
   let text = show(all.replaceAll(/ for url \(\S*/g, ":").replaceAll(/[a-z]+:\/\/\S*/gi, "<url>"), 300);
   const noTls = /InvalidContentType/.test(text);
   if (noTls) text += " (it seems to speak plain http, which --plain-http allows)";
+  if (/UnknownIssuer|SelfSigned|CaUsedAsEndEntity/.test(text)) text += " (--ca-file names an authority to trust)";
   return { text, lasting: noTls || /invalid peer certificate/.test(text) };
 }
 

@@ -1,7 +1,8 @@
-import { ClipError } from "../base/mod.ts";
+import { ClipError, sleep } from "../base/mod.ts";
 import { describeNetworkFailure, redactUrl, RegistryError, show, stalledError } from "./errors.ts";
-import type { HostGates } from "./host_gates.ts";
+import type { HostGate, HostGates } from "./host_gates.ts";
 import { type RedirectMemory, redirectUsableUntil, type RememberedRedirect } from "./redirect_memory.ts";
+import { parseRetryAfter } from "./retry_after.ts";
 
 /** How requests are sent. */
 export interface HttpOptions {
@@ -21,11 +22,15 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Sent as Authorization, but only as long as redirects stay on the origin of `url`. */
   readonly authorization?: string | undefined;
+  /** As `authorization`: headers that are meant for the origin of `url` alone. */
+  readonly ownHeaders?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
   /** Any of them ends the request and the reading of its answer. */
   readonly signals: readonly (AbortSignal | undefined)[];
 }
 
+/** Of a request that goes to another host than it was meant for. */
+const WITHOUT_LOGIN = { authorization: undefined, ownHeaders: undefined };
 const MAX_REDIRECTS = 5;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 /** By these a target of an earlier redirect says that its time is over; S3 says 400 of a token that has expired. */
@@ -47,7 +52,7 @@ export async function exchange(options: HttpOptions, request: HttpRequest): Prom
   let carriesLogin = true;
   let usableUntilMs = Infinity;
   for (let redirects = 0;; redirects++) {
-    const response = await send(options, { ...request, url, ...(carriesLogin ? {} : { authorization: undefined }) });
+    const response = await send(options, { ...request, url, ...(carriesLogin ? {} : WITHOUT_LOGIN) });
     if (!REDIRECTS.includes(response.status)) {
       // A target that does not serve is not worth going to directly.
       if (url.href !== request.url.href && response.status < 300) {
@@ -71,10 +76,9 @@ async function askDirectly(
   request: HttpRequest,
   known: RememberedRedirect,
 ): Promise<HttpResponse | undefined> {
-  const authorization = known.carriesLogin ? request.authorization : undefined;
   let response: HttpResponse;
   try {
-    response = await send(options, { ...request, url: known.url, authorization });
+    response = await send(options, { ...request, url: known.url, ...(known.carriesLogin ? {} : WITHOUT_LOGIN) });
   } catch (error) {
     options.redirects?.forget(request.url);
     throw error;
@@ -108,11 +112,24 @@ function redirectTarget(location: string | null, from: URL, method: string, redi
 }
 
 async function send(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
+  const gate = options.gates?.gate(request.url.origin);
+  if (gate?.isShut()) {
+    const problem = "not asked: the host has not answered for some time";
+    const { method, url } = request;
+    throw new RegistryError({ code: "network", problem, method, redactedUrl: redactUrl(url), retryable: true });
+  }
   const life = new RequestLife(options.timeoutMs, request);
-  const headers: Record<string, string> = { ...request.headers, "accept-encoding": "identity", "user-agent": "clip" };
+  const { ownHeaders } = request;
+  const headers: Record<string, string> = {
+    "user-agent": "clip",
+    ...ownHeaders,
+    ...request.headers,
+    "accept-encoding": "identity",
+  };
   if (request.authorization !== undefined) headers["authorization"] = request.authorization;
   try {
-    life.held = await options.gates?.gate(request.url.origin).enter(life.signal);
+    life.held = await gate?.enter(life.signal);
+    const sentMs = Date.now();
     const response = await life.within("answer", () =>
       options.fetch(request.url, {
         method: request.method,
@@ -121,11 +138,21 @@ async function send(options: HttpOptions, request: HttpRequest): Promise<HttpRes
         signal: life.signal,
         ...(request.body === undefined ? {} : { body: request.body }),
       }));
-    return new HttpResponse(response, request, life);
+    if (gate !== undefined) tellGate(gate, response, sentMs);
+    return new HttpResponse(response, request, life, gate);
   } catch (error) {
+    if (error instanceof RegistryError) gate?.failed();
     life.end();
     throw error;
   }
+}
+
+function tellGate(gate: HostGate, { status, headers }: Response, sentMs: number): void {
+  const retryAfter = headers.get("retry-after");
+  if (status === 429 || (status === 503 && retryAfter !== null)) {
+    gate.refused(sentMs, parseRetryAfter(retryAfter, Date.now()));
+  } else if (status >= 500) gate.failed();
+  else gate.succeeded();
 }
 
 /** The time limits and signals of one request, from its start to the end of its answer's body. */
@@ -164,6 +191,8 @@ class RequestLife {
       return await wait();
     } catch (error) {
       this.signal.throwIfAborted();
+      // A file that was to be read first.
+      if (error instanceof ClipError) throw error;
       const { method, url } = this.#request;
       const { text, lasting } = describeNetworkFailure(error);
       const problem = `${phase === "answer" ? "no answer" : "the transfer broke off"}: ${text}`;
@@ -205,11 +234,13 @@ export class HttpResponse {
   /** Scheme, host and port that gave the answer. */
   readonly origin: string;
   readonly #life: RequestLife;
+  readonly #gate: HostGate | undefined;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
   #ended = false;
 
   /** @param life Ended by {@linkcode close}. */
-  constructor(response: Response, request: HttpRequest, life: RequestLife) {
+  constructor(response: Response, request: HttpRequest, life: RequestLife, gate?: HostGate) {
+    this.#gate = gate;
     this.status = response.status;
     this.headers = response.headers;
     this.method = request.method;
@@ -229,7 +260,10 @@ export class HttpResponse {
     while (this.#reader !== undefined && !this.#ended) {
       const { done, value } = await this.#life.within("data", () => this.#reader!.read());
       if (done) this.#ended = true;
-      else if (value.length > 0) return value;
+      if (done || value.length === 0) continue;
+      const waitMs = this.#gate?.transferMs(value.length) ?? 0;
+      if (waitMs > 0) await sleep(waitMs, this.#life.signal);
+      return value;
     }
     return undefined;
   }

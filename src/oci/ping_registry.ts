@@ -1,8 +1,8 @@
 import { Authenticator } from "./authenticate.ts";
 import { RegistryError } from "./errors.ts";
+import { findRegistry } from "./find_endpoints.ts";
 import { exchange, type HttpOptions, type HttpRequest } from "./http_exchange.ts";
 import { Logins } from "./logins.ts";
-import { registryHost } from "./registry_host.ts";
 import type { SourceOptions } from "./source.ts";
 import { statusError } from "./status_error.ts";
 
@@ -29,19 +29,21 @@ export async function pingRegistry(
   { registry, repository }: { registry: string; repository?: string | undefined },
   options: SourceOptions,
 ): Promise<RegistryAnswer> {
-  const plainHttp = options.plainHttp ?? false;
+  const reference = { transport: "docker", registry, repository: repository ?? "any" } as const;
+  const { endpoint: { host, scheme: only, apiPath }, network } = await findRegistry(reference, options);
+  const plainHttp = only === "http";
   const http: HttpOptions = {
-    fetch: options.fetch ?? fetch,
+    fetch: options.fetch ?? network.fetch,
     timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
   };
   const signal = options.signal ?? new AbortController().signal;
-  const { host, schemes } = registryHost(registry, plainHttp);
+  const schemes = only === "either" ? ["https", "http"] : [only];
   const logins = options.logins ?? new Logins(options);
   const { login } = await logins.find({ registry, repository, signal });
   const authenticator = new Authenticator({ http, registry, repository, plainHttp, logins, log: options.log, signal });
   let failure: RegistryError | undefined;
   for (const scheme of schemes) {
-    const url = new URL(`${scheme}//${host}/v2/`);
+    const url = new URL(`${scheme}://${host}${apiPath}/`);
     const request: HttpRequest = { method: "GET", url, headers: {}, signals: [signal] };
     try {
       const scope = repository === undefined ? "" : `repository:${repository}:pull`;

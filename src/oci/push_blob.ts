@@ -1,7 +1,7 @@
 import { ClipError, type Digest, MIB, sha256 } from "../base/mod.ts";
 import { RegistryError } from "./errors.ts";
 import type { HttpResponse } from "./http_exchange.ts";
-import type { RegistryClient } from "./registry_client.ts";
+import type { RepositoryClient } from "./registry_client.ts";
 
 /** Sent at one go; more in pieces of this. Proxies before registries mostly take so much, and it arrives in time. */
 const PIECE_BYTES = 16 * MIB;
@@ -15,7 +15,7 @@ const OCTETS = "application/octet-stream";
  * Source: OCI distribution-spec, "Pushing blobs".
  */
 export async function pushBlob(
-  client: RegistryClient,
+  client: RepositoryClient,
   bytes: Uint8Array<ArrayBuffer>,
   { signal }: { signal?: AbortSignal | undefined } = {},
 ): Promise<boolean> {
@@ -28,7 +28,7 @@ export async function pushBlob(
 }
 
 async function hasBlob(
-  client: RegistryClient,
+  client: RepositoryClient,
   digest: Digest,
   sizeBytes: number,
   signal: AbortSignal | undefined,
@@ -52,13 +52,13 @@ async function hasBlob(
 
 /** One upload session. */
 class Upload {
-  readonly #client: RegistryClient;
+  readonly #client: RepositoryClient;
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #digest: Digest;
   readonly #signal: AbortSignal | undefined;
 
   constructor(
-    client: RegistryClient,
+    client: RepositoryClient,
     bytes: Uint8Array<ArrayBuffer>,
     digest: Digest,
     signal: AbortSignal | undefined,

@@ -1,5 +1,5 @@
 import { sha256 } from "../base/mod.ts";
-import type { RegistryClient } from "./registry_client.ts";
+import type { RepositoryClient } from "./registry_client.ts";
 
 /** What a registry said to a manifest. */
 export interface PushedManifest {
@@ -25,7 +25,7 @@ export interface PushManifestOptions {
  * Source: OCI distribution-spec, "Pushing Manifests", "Pushing Manifests with Subject".
  */
 export async function pushManifest(
-  client: RegistryClient,
+  client: RepositoryClient,
   bytes: Uint8Array<ArrayBuffer>,
   { mediaType, name, replaces, signal }: PushManifestOptions,
 ): Promise<PushedManifest> {

@@ -1,3 +1,5 @@
+import { LRUCache } from "lru-cache";
+
 /** Where a request was redirected to, while that may be asked directly. */
 export interface RememberedRedirect {
   readonly url: URL;
@@ -23,7 +25,7 @@ const MAX_REMEMBERED = 1024;
  * and what comes back is verified against digests like everything else.
  */
 export class RedirectMemory {
-  readonly #known = new Map<string, RememberedRedirect>();
+  readonly #known = new LRUCache<string, RememberedRedirect>({ max: MAX_REMEMBERED });
 
   /** The target for requests of `url`; undefined where there is none that may be used at `nowMs`. */
   find(url: URL, nowMs: number): RememberedRedirect | undefined {
@@ -36,12 +38,6 @@ export class RedirectMemory {
   /** Keeps a target, unless its time is over already. */
   remember(url: URL, redirect: RememberedRedirect, nowMs: number): void {
     if (redirect.untilMs <= nowMs) return;
-    if (this.#known.size >= MAX_REMEMBERED) {
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest);
-        break;
-      }
-    }
     this.#known.set(url.href, redirect);
   }
 

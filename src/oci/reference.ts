@@ -131,13 +131,18 @@ function parseDockerName(text: string, whole: string): DockerReference {
   };
 }
 
+/** Whether `text` is `host` or `host:port`, IPv6 addresses in brackets. */
+export function isHost(text: string): boolean {
+  const match = HOST.exec(text);
+  return match !== null && Number(match[1] ?? 1) <= 65535;
+}
+
 function splitName(name: string, whole: string): { registry: string; repository: string } {
   const slash = name.indexOf("/");
   const first = name.slice(0, Math.max(slash, 0));
   const hasHost = /[.:]/.test(first) || first === "localhost";
   const host = hasHost ? first : "docker.io";
-  const port = HOST.exec(host);
-  if (port === null || Number(port[1] ?? 1) > 65535) throw invalid(whole, `"${show(host)}" is not a host or host:port`);
+  if (!isHost(host)) throw invalid(whole, `"${show(host)}" is not a host or host:port`);
   const registry = host === "index.docker.io" ? "docker.io" : host;
   const path = hasHost ? name.slice(slash + 1) : name;
   const repository = registry === "docker.io" && !path.includes("/") ? `library/${path}` : path;

@@ -4,7 +4,7 @@ import type { Descriptor } from "./descriptor.ts";
 import type { HttpResponse } from "./http_exchange.ts";
 import { type Index, MAX_MANIFEST_BYTES, parseLayoutIndex } from "./manifest.ts";
 import { bareMediaType, MediaType } from "./media_types.ts";
-import type { RegistryClient } from "./registry_client.ts";
+import type { RepositoryClient } from "./registry_client.ts";
 
 const MAX_PAGES = 32;
 const MAX_REFERRERS = 4096;
@@ -29,7 +29,7 @@ export function referrersTag(subject: Digest): string {
  * @throws {ClipError} `limit` for a list beyond 8 MiB a page, 32 pages or 4096 entries; `corrupt`; {RegistryError}.
  */
 export async function listReferrers(
-  client: RegistryClient,
+  client: RepositoryClient,
   subject: Digest,
   artifactType: string,
   signal?: AbortSignal,
@@ -43,7 +43,7 @@ export async function listReferrers(
 
 /** All pages of the registry's list; undefined where it keeps none. */
 async function readList(
-  client: RegistryClient,
+  client: RepositoryClient,
   subject: Digest,
   artifactType: string,
   signal: AbortSignal | undefined,
@@ -69,7 +69,7 @@ interface ListPage {
 }
 
 async function readPage(
-  client: RegistryClient,
+  client: RepositoryClient,
   path: string | URL,
   isFirst: boolean,
   signal: AbortSignal | undefined,
@@ -112,7 +112,7 @@ export interface TaggedReferrers {
  * @param access `push` for who is going to change it: then the registry itself is asked, as who may push.
  */
 export async function readReferrersTag(
-  client: RegistryClient,
+  client: RepositoryClient,
   subject: Digest,
   { signal, access = "pull" }: { signal?: AbortSignal | undefined; access?: "pull" | "push" } = {},
 ): Promise<TaggedReferrers> {
@@ -131,6 +131,6 @@ export async function readReferrersTag(
   }, signal);
 }
 
-function tooMany(client: RegistryClient, subject: Digest, most: string): ClipError {
+function tooMany(client: RepositoryClient, subject: Digest, most: string): ClipError {
   return new ClipError("limit", `${client.name}: the list of what belongs to ${subject} has more than ${most}`);
 }

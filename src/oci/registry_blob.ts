@@ -8,11 +8,19 @@ import {
   type StreamOptions,
 } from "../base/mod.ts";
 import type { HttpResponse } from "./http_exchange.ts";
-import type { RegistryClient } from "./registry_client.ts";
+import type { RepositoryClient } from "./registry_client.ts";
+
+/** Who is asked for blobs: a repository at one place, or wherever it is. */
+export type BlobClient = RepositoryClient & {
+  /** As in `RepositoryReader`; without it there is nobody else to be asked. */
+  passOver?(response: HttpResponse, path: string, error: unknown): boolean;
+  /** As in `RepositoryReader`. */
+  mistrust?(path: string): void;
+};
 
 /** What is common to the blobs of one repository. */
 export interface BlobContext {
-  readonly client: RegistryClient;
+  readonly client: BlobClient;
   /** Hosts that were warned about, for ignoring Range. */
   readonly warnedHosts: Set<string>;
   /** Blobs of which a range was asked in vain, and until when none is asked again, in milliseconds since 1970. */
@@ -20,7 +28,7 @@ export interface BlobContext {
 }
 
 /** The context of the blobs that `client` reads. */
-export function blobContext(client: RegistryClient): BlobContext {
+export function blobContext(client: BlobClient): BlobContext {
   return { client, warnedHosts: new Set(), rangelessUntilMs: new Map() };
 }
 
@@ -41,12 +49,14 @@ export class RegistryBlob implements RangeSource {
   readonly description: string;
   readonly sizeBytes: number;
   readonly #digest: Digest;
+  readonly #path: string;
   readonly #context: BlobContext;
 
   constructor(context: BlobContext, { digest, sizeBytes }: { digest: Digest; sizeBytes: number }) {
     this.description = `blob ${digest} of ${context.client.name}`;
     this.sizeBytes = sizeBytes;
     this.#digest = digest;
+    this.#path = `blobs/${digest}`;
     this.#context = context;
   }
 
@@ -67,6 +77,7 @@ export class RegistryBlob implements RangeSource {
       } catch (error) {
         // Bytes from an answer that turned out to be wrong are not to be trusted; from one that broke off they are.
         if (transfer.isWrong) filledBytes = missing.offset - range.offset;
+        this.#context.client.passOver?.(transfer.response, this.#path, error);
         throw error;
       } finally {
         transfer.close();
@@ -90,6 +101,7 @@ export class RegistryBlob implements RangeSource {
             transfer ??= await this.#open(missing, { askedOffset: offset, signal });
             return await transfer.next();
           } catch (error) {
+            if (transfer !== undefined) this.#context.client.passOver?.(transfer.response, this.#path, error);
             transfer?.close();
             transfer = undefined;
             throw error;
@@ -104,6 +116,11 @@ export class RegistryBlob implements RangeSource {
     }
   }
 
+  /** What {@linkcode RangeSource} says of `mistrust`. */
+  mistrust(): void {
+    this.#context.client.mistrust?.(this.#path);
+  }
+
   /** A transfer of what is still missing of the range that was asked for. */
   async #open(
     missing: ByteRange,
@@ -113,18 +130,24 @@ export class RegistryBlob implements RangeSource {
     if (askedOffset > 0 && Date.now() < (rangelessUntilMs.get(this.#digest) ?? 0)) throw this.#rangesIgnored();
     const isWhole = missing.offset === 0 && missing.endExclusive === this.sizeBytes;
     const response = await client.open({
-      path: `blobs/${this.#digest}`,
+      path: this.#path,
       headers: isWhole ? {} : { range: `bytes=${missing.offset}-${missing.endExclusive - 1}` },
       expected: isWhole ? [200] : [200, 206],
       signal,
     });
     try {
       if (!isWhole && response.status === 200) {
+        // Another place may do better.
+        const ignored = response.error("ignores Range", { retryable: true });
+        if (askedOffset > 0 && client.passOver?.(response, this.#path, new RangesIgnoredError(this.description))) {
+          throw ignored;
+        }
         this.#noteRangeless(response.host);
         if (askedOffset > 0) throw this.#rangesIgnored();
       }
       return new Transfer(response, missing, this.sizeBytes);
     } catch (error) {
+      client.passOver?.(response, this.#path, error);
       response.close();
       throw error;
     }
@@ -147,7 +170,8 @@ export class RegistryBlob implements RangeSource {
 class Transfer {
   /** Whether the answer was found to hold other bytes than it should. */
   isWrong = false;
-  readonly #response: HttpResponse;
+  /** What it is read from. */
+  readonly response: HttpResponse;
   /** Bytes of the body before the range. */
   #skipBytes: number;
   /** Bytes of the range still to come. */
@@ -165,7 +189,7 @@ class Transfer {
     if (stated !== null && Number(stated) !== bodyBytes) {
       throw response.error(`a body of ${Number(stated)} bytes, expected ${bodyBytes}`, { retryable: true });
     }
-    this.#response = response;
+    this.response = response;
     this.#skipBytes = isPartial ? 0 : range.offset;
     this.#leftBytes = rangeBytes;
     this.#endsWithRange = isPartial || range.endExclusive === sizeBytes;
@@ -174,9 +198,9 @@ class Transfer {
   /** The next bytes of the range; undefined after the last. @throws {RegistryError} (retryable) */
   async next(): Promise<Uint8Array<ArrayBuffer> | undefined> {
     while (this.#leftBytes > 0) {
-      let piece = await this.#response.read();
+      let piece = await this.response.read();
       if (piece === undefined) {
-        throw this.#response.error(`the body ended ${this.#leftBytes} bytes early`, { retryable: true });
+        throw this.response.error(`the body ended ${this.#leftBytes} bytes early`, { retryable: true });
       }
       const skippedBytes = Math.min(this.#skipBytes, piece.length);
       this.#skipBytes -= skippedBytes;
@@ -188,7 +212,7 @@ class Transfer {
       if (piece.length === 0) continue;
       this.#leftBytes -= piece.length;
       // The last piece is given out only once the body is seen to end with it.
-      if (this.#leftBytes === 0 && this.#endsWithRange && (await this.#response.read()) !== undefined) {
+      if (this.#leftBytes === 0 && this.#endsWithRange && (await this.response.read()) !== undefined) {
         throw this.#tooLong();
       }
       return piece;
@@ -197,12 +221,12 @@ class Transfer {
   }
 
   close(): void {
-    this.#response.close();
+    this.response.close();
   }
 
   #tooLong(): Error {
     this.isWrong = true;
-    return this.#response.error("the body goes on past the end of the range", { retryable: true });
+    return this.response.error("the body goes on past the end of the range", { retryable: true });
   }
 }
 

@@ -1,14 +1,15 @@
-import { ClipError, KIB, type Logger, retry, type RetryPolicy } from "../base/mod.ts";
+import { ClipError, KIB, type Logger, type RetryPolicy } from "../base/mod.ts";
 import { Authenticator } from "./authenticate.ts";
 import { redactUrl, RegistryError } from "./errors.ts";
 import { HostGates } from "./host_gates.ts";
 import { exchange, type HttpOptions, type HttpRequest, type HttpResponse } from "./http_exchange.ts";
+import type { Endpoint } from "./hosts/endpoint.ts";
+import { isLoopback } from "./loopback.ts";
 import { Logins } from "./logins.ts";
 import { RedirectMemory } from "./redirect_memory.ts";
-import type { DockerReference } from "./reference.ts";
-import { type RegistryHost, registryHost } from "./registry_host.ts";
+import { retryRequest } from "./retry_request.ts";
 import type { SourceOptions } from "./source.ts";
-import { parseRetryAfter, statusError } from "./status_error.ts";
+import { statusError } from "./status_error.ts";
 
 /** One request of a repository's. */
 export interface RepositoryRequest {
@@ -45,8 +46,11 @@ interface RefusedRequest {
   readonly url: URL;
 }
 
+/** Who a repository is asked of, at one place or wherever it is. */
+export type RepositoryClient = Pick<RegistryClient, "name" | "log" | "open" | "retry">;
+
 /**
- * Requests to one repository of one registry: finds out the scheme, logs in, translates statuses, tries again.
+ * Requests to one repository at one place: finds out the scheme, logs in, translates statuses, tries again.
  * Source: OCI distribution-spec, "Pull".
  */
 export class RegistryClient {
@@ -57,9 +61,7 @@ export class RegistryClient {
   readonly #http: HttpOptions;
   /** Of all other requests. */
   readonly #contentHttp: HttpOptions & { readonly gates: HostGates; readonly redirects: RedirectMemory };
-  readonly #host: string;
-  readonly #schemes: RegistryHost["schemes"];
-  readonly #repository: string;
+  readonly #endpoint: Endpoint;
   readonly #policy: RetryPolicy | undefined;
   readonly #authenticator: Authenticator;
   readonly #closer = new AbortController();
@@ -67,27 +69,34 @@ export class RegistryClient {
   #scheme: Promise<"https:" | "http:"> | undefined;
 
   /** Sends nothing. */
-  constructor({ registry, repository }: Pick<DockerReference, "registry" | "repository">, options: SourceOptions) {
-    const plainHttp = options.plainHttp ?? false;
+  constructor(endpoint: Endpoint, options: SourceOptions) {
+    const { registry, repository, host, scheme, isMirror } = endpoint;
+    const { network } = options;
     this.name = `${registry}/${repository}`;
     this.log = options.log;
-    this.#http = { fetch: options.fetch ?? fetch, timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS };
-    this.#contentHttp = { ...this.#http, gates: new HostGates(), redirects: new RedirectMemory() };
-    const { host, schemes } = registryHost(registry, plainHttp);
-    this.#host = host;
-    this.#schemes = schemes;
-    this.#repository = repository;
+    this.#http = {
+      fetch: options.fetch ?? network?.fetch ?? fetch,
+      timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
+    };
+    this.#contentHttp = {
+      ...this.#http,
+      gates: network?.gates ?? new HostGates(),
+      redirects: new RedirectMemory(),
+    };
+    this.#endpoint = endpoint;
     this.#policy = options.retry;
     const onAbort = () => this.#closer.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", onAbort);
     this.#detach = () => options.signal?.removeEventListener("abort", onAbort);
     if (options.signal?.aborted) onAbort();
-    if (schemes.length === 1) this.#scheme = Promise.resolve(schemes[0]);
+    if (scheme !== "either") this.#scheme = Promise.resolve(`${scheme}:` as const);
     this.#authenticator = new Authenticator({
       http: this.#http,
       registry,
       repository,
-      plainHttp,
+      isMirror,
+      // One that may be without TLS anywhere has its token server so too.
+      plainHttp: scheme === "http" || (scheme === "either" && !isLoopback(new URL(`https://${host}/`).hostname)),
       logins: options.logins ?? new Logins({ log: options.log }),
       log: options.log,
       signal: this.#closer.signal,
@@ -101,25 +110,8 @@ export class RegistryClient {
   }
 
   /** The result of `work`, tried again after failures that may pass. */
-  async retry<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
-    // Both the caller and the closing of the store must end a wait between two tries.
-    const either = new AbortController();
-    const onAbort = (event: Event) => either.abort((event.target as AbortSignal).reason);
-    const signals = [this.#closer.signal, signal];
-    try {
-      for (const source of signals) {
-        source?.throwIfAborted();
-        source?.addEventListener("abort", onAbort);
-      }
-      return await retry(work, {
-        ...(this.#policy === undefined ? {} : { policy: this.#policy }),
-        signal: either.signal,
-        onRetry: ({ message }, delayMs) =>
-          this.log.info("trying again", { error: message, delayMs: Math.round(delayMs) }),
-      });
-    } finally {
-      for (const source of signals) source?.removeEventListener("abort", onAbort);
-    }
+  retry<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+    return retryRequest(work, { policy: this.#policy, signals: [this.#closer.signal, signal], log: this.log });
   }
 
   /**
@@ -127,10 +119,12 @@ export class RegistryClient {
    * after a refusal, with a renewed login. @throws {RegistryError} @throws the reason of a signal.
    */
   async open(request: RepositoryRequest): Promise<HttpResponse> {
-    const origin = `${await this.#findScheme()}//${this.#host}`;
+    const { host, apiPath, repository, namespace } = this.#endpoint;
+    const origin = `${await this.#findScheme()}//${host}`;
     const { path, access = "pull" } = request;
-    const url = path instanceof URL ? path : new URL(`/v2/${this.#repository}/${path}`, origin);
-    const scope = `repository:${this.#repository}:${ACTIONS[access]}`;
+    const url = path instanceof URL ? path : new URL(`${apiPath}/${repository}/${path}`, origin);
+    if (namespace !== undefined) url.searchParams.set("ns", namespace);
+    const scope = `repository:${repository}:${ACTIONS[access]}`;
     // An upload may go on at another host, which gets no login.
     const mayLogIn = url.origin === origin;
     let authorization = mayLogIn ? await this.#authenticator.header(scope) : undefined;
@@ -138,7 +132,6 @@ export class RegistryClient {
       const response = await this.#send(url, request, authorization);
       if (request.expected.includes(response.status)) return response;
       try {
-        this.#heedRetryAfter(response);
         const renewed = response.origin !== url.origin || loggedIn || !mayLogIn
           ? undefined
           : await this.#renewLogin(response, { scope, refused: authorization, url });
@@ -148,13 +141,6 @@ export class RegistryClient {
         response.close();
       }
     }
-  }
-
-  /** Keeps everything back from a host that asks for it. */
-  #heedRetryAfter({ status, headers, origin }: HttpResponse): void {
-    if (status !== 429 && status !== 503) return;
-    const delayMs = parseRetryAfter(headers.get("retry-after"), Date.now());
-    if (delayMs !== undefined) this.#contentHttp.gates.gate(origin).pause(delayMs);
   }
 
   /** What to try again with after `refusal`; undefined where a login is not what is missing. */
@@ -192,17 +178,20 @@ export class RegistryClient {
       // A signature is for the method as well as for the address.
       ...(method === "GET" ? { redirects } : {}),
     };
-    return exchange(http, { method, url, headers, body, authorization, signals });
+    const isOwn = url.host === this.#endpoint.host;
+    const ownHeaders = isOwn ? this.#endpoint.headers : undefined;
+    return exchange(http, { method, url, headers, ownHeaders, body, authorization, signals });
   }
 
   #ping(base: URL, http: HttpOptions): Promise<HttpResponse> {
-    const url = new URL("/v2/", base);
-    return exchange(http, { method: "GET", url, headers: {}, signals: [this.#closer.signal] });
+    const url = new URL(`${this.#endpoint.apiPath}/`, base);
+    const ownHeaders = this.#endpoint.headers;
+    return exchange(http, { method: "GET", url, headers: {}, ownHeaders, signals: [this.#closer.signal] });
   }
 
   /**
-   * https, but plain http for a registry on this machine that does not answer in https: Docker's rule. Asked once,
-   * unless nothing answers at all.
+   * https, but plain http for a host that may be without TLS and does not answer in it: one on this machine, which is
+   * Docker's rule, or that was said to be insecure. Asked once, unless nothing answers at all.
    */
   #findScheme(): Promise<"https:" | "http:"> {
     this.#scheme ??= this.#probe().catch((error) => {
@@ -214,12 +203,14 @@ export class RegistryClient {
 
   async #probe(): Promise<"https:" | "http:"> {
     const http = { ...this.#http, timeoutMs: Math.min(this.#http.timeoutMs, PROBE_TIMEOUT_MS) };
-    for (const scheme of this.#schemes) {
+    for (const scheme of ["https:", "http:"] as const) {
       try {
-        (await this.#ping(new URL(`${scheme}//${this.#host}/`), http)).close();
+        (await this.#ping(new URL(`${scheme}//${this.#endpoint.host}/`), http)).close();
         return scheme;
       } catch (error) {
         if (!(error instanceof RegistryError) || error.code !== "network" || scheme === "http:") throw error;
+        // Who presents a certificate speaks TLS.
+        if (/certificate/.test(error.message)) throw error;
       }
     }
     throw new ClipError("internal", "internal error: no scheme left to probe");

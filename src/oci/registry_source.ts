@@ -14,7 +14,7 @@ import { type ImageDocument, MAX_MANIFEST_BYTES, parseDocument } from "./manifes
 import { bareMediaType, MANIFEST_ACCEPT } from "./media_types.ts";
 import type { DockerReference } from "./reference.ts";
 import { blobContext, RegistryBlob } from "./registry_blob.ts";
-import { RegistryClient } from "./registry_client.ts";
+import { RepositoryReader } from "./repository_reader.ts";
 import type { BlobStore, SourceOptions } from "./source.ts";
 
 /** The images of one repository. Opening it sends nothing. */
@@ -22,11 +22,11 @@ export class RegistrySource implements ImageSource {
   readonly description: string;
   readonly blobs: BlobStore;
   readonly #reference: DockerReference;
-  readonly #client: RegistryClient;
+  readonly #client: RepositoryReader;
 
   constructor(reference: DockerReference, options: SourceOptions) {
     this.#reference = reference;
-    this.#client = new RegistryClient(reference, options);
+    this.#client = new RepositoryReader(reference, options);
     this.blobs = openRegistryBlobs(this.#client);
     this.description = this.#client.name;
   }
@@ -55,8 +55,9 @@ export class RegistrySource implements ImageSource {
 
   #document(tagOrDigest: string, descriptor: Descriptor | undefined): Promise<ImageDocument> {
     return this.#client.retry(async () => {
+      const path = `manifests/${tagOrDigest}`;
       const response = await this.#client.open({
-        path: `manifests/${tagOrDigest}`,
+        path,
         headers: { accept: MANIFEST_ACCEPT },
         expected: [200],
       });
@@ -66,6 +67,10 @@ export class RegistrySource implements ImageSource {
         const digest = verifyManifestDigest(response, bytes, tagOrDigest);
         const stated = bareMediaType(response.headers.get("content-type"));
         return { bytes, digest, parsed: parseDocument(bytes, stated, `${this.#client.name}@${digest}`) };
+      } catch (error) {
+        const isElsewhere = this.#client.passOver(response, path, error);
+        if (!isElsewhere || !(error instanceof ClipError) || error.retryable) throw error;
+        throw new ClipError(error.code, error.message, { cause: error, retryable: true });
       } finally {
         response.close();
       }
@@ -74,7 +79,7 @@ export class RegistrySource implements ImageSource {
 }
 
 /** The blobs behind `client`, which is closed with them. */
-function openRegistryBlobs(client: RegistryClient): BlobStore {
+function openRegistryBlobs(client: RepositoryReader): BlobStore {
   const context = blobContext(client);
   return {
     description: client.name,

@@ -1,11 +1,16 @@
 import type { Logger, RangeSource, RetryPolicy } from "../base/mod.ts";
 import type { LayerDescriptor } from "./descriptor.ts";
 import type { Logins } from "./logins.ts";
+import type { Network } from "./hosts/network.ts";
 
 /** How sources of images are opened. */
 export interface SourceOptions {
   /** Use plain http for the registry. Without it, only a registry on this machine may fall back to it. */
   readonly plainHttp?: boolean;
+  /** Let the registry fall back to plain http, wherever it is. */
+  readonly insecure?: boolean;
+  /** The way to registries: mirrors, certificates, proxies, limits. Default: straight, with the runtime's own means. */
+  readonly network?: Network;
   /** Told of retries and oddities; never of a secret. */
   readonly log: Logger;
   /** Ends everything that the source does, for all its life. */

@@ -1,5 +1,6 @@
 import { RegistryError } from "./errors.ts";
 import type { HttpResponse } from "./http_exchange.ts";
+import { parseRetryAfter } from "./retry_after.ts";
 
 const MAX_ERROR_BODY_BYTES = 16 * 1024;
 
@@ -30,14 +31,6 @@ const STATUS_TEXTS: Readonly<Record<number, string>> = {
   416: "the range is refused",
   429: "too many requests; a login may raise the limit",
 };
-
-/** Milliseconds to wait by a Retry-After header, in seconds or as a date; undefined where it says neither. */
-export function parseRetryAfter(header: string | null, nowMs: number): number | undefined {
-  if (header === null || header.length > 64) return undefined;
-  if (/^\s*\d{1,9}\s*$/.test(header)) return Number(header) * 1000;
-  const atMs = Date.parse(header);
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
-}
 
 async function readErrorCodes(response: HttpResponse): Promise<readonly string[]> {
   let errors: unknown;

@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
 import { ClipError } from "../base/mod.ts";
 import { show } from "./errors.ts";
+import { apiHost } from "./hosts/endpoint.ts";
 import { isLoopback } from "./loopback.ts";
-import { registryHost } from "./registry_host.ts";
 
 /** Who names a token server, and what is to go there. */
 export interface RealmRules {
@@ -34,8 +34,7 @@ export function checkRealm(realm: string | undefined, rules: RealmRules): URL {
   url.username = "";
   url.password = "";
   url.hash = "";
-  const { host } = registryHost(rules.registry, rules.plainHttp);
-  const registry = new URL(`https://${host}/`).hostname;
+  const registry = new URL(`https://${apiHost(rules.registry)}/`).hostname;
   const named = `${show(url.protocol, 20)}//${show(url.host, 100)}`;
   const isOwn = url.hostname === registry;
   const isVouchedFor = rules.tokenHosts.some((host) => host === url.hostname || host === url.host);

@@ -125,3 +125,25 @@ Deno.test("sleep ends in time, or with the signal; no timer is left behind", asy
 Deno.test("unless others are given, there are four attempts, with waits from 0.2 s on", () => {
   assert.deepEqual(DEFAULT_RETRY, { attempts: 4, firstDelayMs: 200, maxDelayMs: 10_000 });
 });
+
+class BusyError extends ClipError implements HasRetryAfter {
+  readonly isThrottled = true;
+  constructor() {
+    super("registry", "come later", { retryable: true });
+  }
+}
+
+Deno.test("who is busy is asked more often than who fails, for a time", async () => {
+  let calls = 0;
+  const result = await retry(() => ++calls < 10 ? Promise.reject(new BusyError()) : Promise.resolve("done"), {
+    policy: QUICK,
+  });
+  assert.equal(result, "done");
+  // In between, failures are counted as ever.
+  calls = 0;
+  const work = () => Promise.reject(++calls % 2 === 0 ? broken() : new BusyError());
+  await assert.rejects(retry(work, { policy: QUICK }), /connection reset/);
+  assert.equal(calls, 8);
+  const impatient = { ...QUICK, patienceMs: 20 };
+  await assert.rejects(retry(() => Promise.reject(new BusyError()), { policy: impatient }), /come later/);
+});

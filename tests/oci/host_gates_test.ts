@@ -64,3 +64,85 @@ Deno.test("a pause holds for all who come during it, and ends", async () => {
   stopper.abort(new Error("enough"));
   await assert.rejects(given, /enough/);
 });
+
+Deno.test("a host that says that there is too much gets fewer requests, after a pause that grows; then more again", () => {
+  const { now } = Date;
+  let nowMs = 1_000_000;
+  Date.now = () => nowMs;
+  try {
+    const gate = new HostGates({ random: () => 0 }).gate("https://a.example");
+    gate.refused(nowMs, undefined);
+    assert.equal(gate.pauseMs, 50);
+    // All that were under way say the same.
+    for (let number = 0; number < 9; number++) gate.refused(nowMs, undefined);
+    assert.equal(gate.pauseMs, 50);
+    nowMs += 50;
+    gate.refused(nowMs, undefined);
+    assert.equal(gate.pauseMs, 100);
+    nowMs += 100;
+    gate.refused(nowMs, 3000);
+    assert.equal(gate.pauseMs, 3000);
+    gate.refused(nowMs, 3_600_000);
+    assert.equal(gate.pauseMs, 60_000);
+    nowMs += 60_000;
+    gate.succeeded();
+    gate.refused(nowMs, undefined);
+    assert.equal(gate.pauseMs, 50);
+  } finally {
+    Date.now = now;
+  }
+});
+
+Deno.test("half as many requests at once after a refusal", async () => {
+  const gate = new HostGates({ maxRequests: 4, random: () => 0 }).gate("https://a.example");
+  gate.refused(Date.now(), 0);
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  let entered = 0;
+  const leaves: (() => void)[] = [];
+  const all = [1, 2, 3, 4].map(() =>
+    gate.enter(FOREVER).then((leave) => {
+      entered++;
+      leaves.push(leave);
+    })
+  );
+  await turn();
+  assert.equal(entered, 2);
+  for (let good = 0; good < 8; good++) gate.succeeded();
+  leaves[0]!();
+  await Promise.all(all);
+});
+
+Deno.test("a host that fails again and again is asked by one request at a time, the others fail at once", () => {
+  const { now } = Date;
+  let nowMs = 1_000_000;
+  Date.now = () => nowMs;
+  try {
+    const gate = new HostGates({ random: () => 0 }).gate("https://a.example");
+    for (let number = 0; number < 7; number++) gate.failed();
+    assert.equal(gate.isShut(), false);
+    gate.succeeded();
+    for (let number = 0; number < 8; number++) gate.failed();
+    assert.equal(gate.isShut(), true);
+    nowMs += 250;
+    assert.equal(gate.isShut(), false, "one tries");
+    assert.equal(gate.isShut(), true, "the others wait for what it finds");
+    gate.failed();
+    nowMs += 499;
+    assert.equal(gate.isShut(), true);
+    nowMs += 1;
+    assert.equal(gate.isShut(), false);
+    gate.succeeded();
+    assert.equal(gate.isShut(), false);
+  } finally {
+    Date.now = now;
+  }
+});
+
+Deno.test("bodies come no faster than the bandwidth", () => {
+  const gate = new HostGates({ maxBytesPerSecond: 1000 }).gate("https://a.example");
+  const waits = [100, 100, 100].map((bytes) => gate.transferMs(bytes));
+  for (const [index, waitMs] of waits.entries()) {
+    assert.ok(waitMs > 100 * (index + 1) - 60 && waitMs <= 100 * (index + 1), `${waitMs} ms after ${index + 1}`);
+  }
+  assert.equal(new HostGates().gate("https://a.example").transferMs(1e9), 0);
+});

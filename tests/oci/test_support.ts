@@ -23,7 +23,7 @@ export function quickOptions(
   const env = (name: string) => name === "REGISTRY_AUTH_FILE" ? dockerConfigPath ?? EMPTY_DOCKER_CONFIG : undefined;
   return {
     plainHttp: true,
-    retry: { attempts: 4, firstDelayMs: 2, maxDelayMs: 10 },
+    retry: { attempts: 4, firstDelayMs: 2, maxDelayMs: 10, patienceMs: 300 },
     requestTimeoutMs: 3000,
     logins: new Logins({ env, log, programTimeoutMs: 5000, ...given }),
     ...options,
