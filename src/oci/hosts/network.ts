@@ -139,19 +139,25 @@ export class Network {
     }
   }
 
-  /** What is known for a host: of the endpoint, of folders for the host, and what was given for all. */
   async #material(host: string): Promise<TlsMaterial> {
-    const { caFiles = [], certDir } = this.#options;
+    const { caFiles = [] } = this.#options;
+    const own = await this.#filesOf(host);
+    if (this.#tlsOf.has(host)) return await readTlsFiles({ ...own, authorities: [...caFiles, ...own.authorities] });
+    // Where a registry redirects to is trusted by the same authorities, but is not told who we are.
+    const others = await Promise.all([...this.#tlsOf.keys()].map((endpoint) => this.#filesOf(endpoint)));
+    const authorities = [own, ...others].flatMap((files) => files.authorities);
+    return await readTlsFiles({ ...own, authorities: [...caFiles, ...authorities] });
+  }
+
+  /** The files for one host: of its endpoint, and of folders. */
+  async #filesOf(host: string): Promise<TlsFiles> {
+    const { certDir } = this.#options;
     const stated = this.#tlsOf.get(host);
     const folders = certificateFolders(host, this.#env);
-    // Who we are is told to registries alone, not to the storage that they redirect to.
     if (certDir !== undefined && stated !== undefined) folders.unshift(certDir);
     const found = await findTlsFiles(folders);
     const { authorities, clients } = stated ?? NO_TLS_FILES;
-    return await readTlsFiles({
-      authorities: [...caFiles, ...authorities, ...found.authorities],
-      clients: [...clients, ...found.clients],
-    });
+    return { authorities: [...authorities, ...found.authorities], clients: [...clients, ...found.clients] };
   }
 }
 
