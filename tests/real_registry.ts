@@ -14,6 +14,8 @@ export interface RealRegistry {
 export interface RealRegistryOptions {
   /** Ask for this login (Basic), given as `user` and the bcrypt line of an htpasswd file. */
   readonly htpasswd?: string;
+  /** Speak TLS, with this certificate and key, PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
   /** Take tokens of this server. */
   readonly tokens?: TokenIssuer;
 }
@@ -38,7 +40,7 @@ export async function startRegistry(options: RealRegistryOptions = {}): Promise<
     version: "0.1",
     log: { level: "error", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: `${folder}/data` }, delete: { enabled: true } },
-    http: { addr: host, secret: "only for tests" },
+    http: { addr: host, secret: "only for tests", ...tlsConfig(folder, options) },
     ...authConfig(folder, options),
   };
   if (options.tokens !== undefined) await Deno.writeTextFile(`${folder}/issuer.pem`, options.tokens.certificate);
@@ -79,6 +81,13 @@ export async function startRegistry(options: RealRegistryOptions = {}): Promise<
   if (await answers(host)) return { host, collectGarbage, stop };
   await stop();
   throw new Error(`docker-registry did not answer on ${host} within ${START_TIMEOUT_MS} ms`);
+}
+
+function tlsConfig(folder: string, { tls }: RealRegistryOptions): Record<string, unknown> {
+  if (tls === undefined) return {};
+  Deno.writeTextFileSync(`${folder}/tls.pem`, tls.certificate);
+  Deno.writeTextFileSync(`${folder}/tls.key`, tls.key);
+  return { tls: { certificate: `${folder}/tls.pem`, key: `${folder}/tls.key` } };
 }
 
 function authConfig(folder: string, { htpasswd, tokens }: RealRegistryOptions): Record<string, unknown> {

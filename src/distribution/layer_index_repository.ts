@@ -7,7 +7,6 @@ import {
   type Logger,
   messageOf,
   MIB,
-  verifyDigest,
 } from "../base/mod.ts";
 import {
   encodeLayerIndex,
@@ -95,8 +94,7 @@ export class LayerIndexRepository implements LayerIndexes {
       const sizes = `${formatBytes(blob.sizeBytes)}, at most ${formatBytes(most)} are pulled`;
       throw new ClipError("limit", `${source}: a layer index of ${sizes}`);
     }
-    const bytes = await this.#repository.blob(blob).readRange({ offset: 0, endExclusive: blob.sizeBytes });
-    verifyDigest(bytes, blob.digest, source);
+    const bytes = await this.#repository.blob(blob, source);
     const scan = await scanOf(layer, options, { bytes, source });
     if (scan !== undefined) this.pulled++;
     return scan;

@@ -1,15 +1,5 @@
 import { type Archive, openArchive, withSource } from "../archive/mod.ts";
-import {
-  bytesSource,
-  ClipError,
-  concatenate,
-  CorruptError,
-  type Digest,
-  formatBytes,
-  GIB,
-  MIB,
-  verifyDigest,
-} from "../base/mod.ts";
+import { bytesSource, ClipError, concatenate, CorruptError, type Digest, formatBytes, GIB, MIB } from "../base/mod.ts";
 import { type Artifact, ArtifactRepository, formatImageReference, type Image, type SourceOptions } from "../oci/mod.ts";
 import { ARCHIVE_TYPE } from "./archive_artifact.ts";
 import { checkArchive } from "./check_archive.ts";
@@ -127,11 +117,8 @@ async function readArchive(
   { digest, blobs }: Artifact,
   image: Image,
 ): Promise<Pick<PulledArchive, "bytes" | "archive">> {
-  const [blob] = blobs;
-  const { sizeBytes } = blob!;
-  const stored = await repository.blob(blob!).readRange({ offset: 0, endExclusive: sizeBytes });
   const description = `${repository.name}@${digest}`;
-  verifyDigest(stored, blob!.digest, description);
+  const stored = await repository.blob(blobs[0]!, description);
   const source = bytesSource(stored, description);
   const archive = await openArchive(source);
   await checkArchive(archive, image);

@@ -1,15 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { Buffer } from "node:buffer";
-import {
-  ClipError,
-  CorruptError,
-  type Digest,
-  digestAlgorithm,
-  digestHex,
-  sha256,
-  UsageError,
-  verifyDigest,
-} from "../base/mod.ts";
+import { ClipError, CorruptError, type Digest, digestAlgorithm, digestHex, sha256, UsageError } from "../base/mod.ts";
 import type { Artifact, ArtifactRepository, Descriptor } from "../oci/mod.ts";
 
 const PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -61,17 +52,11 @@ export async function verifySignature(
   const signatures = await repository.read(tag);
   for (const blob of signatures?.blobs ?? []) {
     if (blob.mediaType !== PAYLOAD_TYPE || blob.sizeBytes > MAX_PAYLOAD_BYTES) continue;
-    const payload = await readPayload(repository, blob);
+    const payload = await repository.blob(blob, `signed statement ${blob.digest} of ${repository.name}`);
     if (isSignedWith(key, payload, blob) && statedDigest(payload, `${repository.name}:${tag}`) === digest) return;
   }
   const found = signatures === undefined ? "it is not signed" : "no signature of it is by that key";
   throw new ClipError("denied", `${repository.name}@${digest}: wanted is the key ${fingerprint}, but ${found}`);
-}
-
-async function readPayload(repository: ArtifactRepository, blob: Descriptor): Promise<Uint8Array> {
-  const bytes = await repository.blob(blob).readRange({ offset: 0, endExclusive: blob.sizeBytes });
-  verifyDigest(bytes, blob.digest, `signed statement ${blob.digest} of ${repository.name}`);
-  return bytes;
 }
 
 function isSignedWith(key: KeyObject, payload: Uint8Array, { annotations }: Descriptor): boolean {

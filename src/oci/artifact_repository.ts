@@ -1,4 +1,4 @@
-import { ClipError, type Digest, isDigest, type RangeSource, sha256, verifyDigest } from "../base/mod.ts";
+import { ClipError, type Digest, isDigest, sha256, verifyDigest } from "../base/mod.ts";
 import {
   type Artifact,
   EMPTY_CONFIG,
@@ -18,6 +18,9 @@ import { listReferrers, type Referrers } from "./referrers.ts";
 import { type BlobContext, blobContext, RegistryBlob } from "./registry_blob.ts";
 import { RepositoryReader } from "./repository_reader.ts";
 import type { SourceOptions } from "./source.ts";
+
+/** Wherever it comes from: another place is asked where one gave other bytes. */
+const MAX_BLOB_TRIES = 3;
 
 /** What pushing an artifact did. */
 export interface PushedArtifact {
@@ -78,29 +81,49 @@ export class ArtifactRepository {
     return listReferrers(this.#client, subject, artifactType, this.#signal);
   }
 
-  /** The artifact of this tag or digest, its digest verified; undefined where there is none. @throws {ClipError} */
+  /**
+   * The artifact of this tag or digest, its digest verified; undefined where there is none. A mirror that gave something
+   * else is passed over. @throws {ClipError}
+   */
   async read(name: string): Promise<Artifact | undefined> {
+    const path = `manifests/${name}`;
     return await this.#client.retry(async () => {
-      const response = await this.#client.open({
-        path: `manifests/${name}`,
-        headers: { accept: MediaType.ociManifest },
-        expected: [200, 404],
-        signal: this.#signal,
-      });
+      const headers = { accept: MediaType.ociManifest };
+      const response = await this.#client.open({ path, headers, expected: [200, 404], signal: this.#signal });
       try {
         if (response.status === 404) return undefined;
         const bytes = await response.readAll(MAX_ARTIFACT_MANIFEST_BYTES);
         if (isDigest(name)) verifyDigest(bytes, name, `artifact from ${response.redactedUrl}`);
         return parseArtifact(bytes, isDigest(name) ? name : sha256(bytes), `${this.name}@${name}`);
+      } catch (error) {
+        const isElsewhere = this.#client.passOver(response, path, error);
+        if (!isElsewhere || !(error instanceof ClipError) || error.retryable) throw error;
+        throw new ClipError(error.code, error.message, { cause: error, retryable: true });
       } finally {
         response.close();
       }
     }, this.#signal);
   }
 
-  /** A blob of an artifact, of the length that its descriptor says; nothing is verified. */
-  blob({ digest, sizeBytes }: Pick<Descriptor, "digest" | "sizeBytes">): RangeSource {
-    return new RegistryBlob(this.#blobs, { digest, sizeBytes });
+  /**
+   * A blob of an artifact, its digest verified; a mirror that gave other bytes is passed over.
+   * @param source What it is, for messages. @throws {ClipError}
+   */
+  async blob(
+    { digest, sizeBytes }: Pick<Descriptor, "digest" | "sizeBytes">,
+    source: string,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const blob = new RegistryBlob(this.#blobs, { digest, sizeBytes });
+    for (let tries = 1;; tries++) {
+      const bytes = await blob.readRange({ offset: 0, endExclusive: sizeBytes }, this.#signal);
+      try {
+        verifyDigest(bytes, digest, source);
+        return bytes;
+      } catch (error) {
+        if (tries === MAX_BLOB_TRIES) throw error;
+        blob.mistrust();
+      }
+    }
   }
 
   /**

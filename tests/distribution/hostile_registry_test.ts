@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { sha256 } from "../../src/base/mod.ts";
 import { ANNOTATIONS, ARCHIVE_TYPE, chooseArchives, keptTag } from "../../src/distribution/mod.ts";
-import type { Descriptor } from "../../src/oci/mod.ts";
+import { type Descriptor, Network } from "../../src/oci/mod.ts";
 import { archiveOf, gzipLayer, memoryImage, SMALL_SPANS } from "../indexer/memory_image.ts";
+import { startFakeRegistry } from "../oci/fake_registry.ts";
+import { withFolder } from "../oci/make_layout.ts";
 import { failure } from "../oci/test_support.ts";
 import { PlantedRegistry } from "./planted.ts";
 
@@ -136,3 +138,30 @@ test("of several: a format that is read, the strategy asked for, the options, a 
   assert.deepEqual(names({ options }), ["later", "profile", "exact", "interval", "nothing told"]);
   assert.deepEqual(names({ strategy: "interval", options }), ["interval", "nothing told"]);
 });
+
+test("a mirror that gives other manifests and blobs is passed over", () =>
+  planted(async (place, bytes) => {
+    const mirror = startFakeRegistry();
+    try {
+      await withFolder(async (hostsDir) => {
+        const { host, origin } = place.registry;
+        await Deno.mkdir(`${hostsDir}/${host}`);
+        const toml = `server = "${origin}"\n[host."${mirror.origin}"]\n`;
+        await Deno.writeTextFile(`${hostsDir}/${host}/hosts.toml`, toml);
+        const network = new Network({ registriesConf: "none", hostsDir });
+        const manifest = place.manifest(bytes);
+        const digest = place.plant(manifest);
+        const [{ digest: blob }] = manifest["layers"] as [{ digest: string }];
+        const mediaType = "application/vnd.oci.image.manifest.v1+json";
+        mirror.manifests.set(digest, { bytes: new TextEncoder().encode("{}"), mediaType });
+        mirror.blobs.set(blob, new Uint8Array(bytes.length));
+        const pulled = await place.pull({ network, plainHttp: false });
+        network.close();
+        assert.equal(pulled?.digest, digest);
+        // The list is under a tag, which this mirror has not.
+        assert.deepEqual(mirror.seen.map(({ path }) => path.split("/").at(-1)).slice(1), [digest, blob]);
+      });
+    } finally {
+      await mirror.stop();
+    }
+  }));

@@ -1,10 +1,11 @@
 /** Pushing blobs, manifests and lists to registries that are slow, picky, shared, or elsewhere. */
 import assert from "node:assert/strict";
 import { type Digest, sha256 } from "../../src/base/mod.ts";
-import { ArtifactRepository, type NewArtifact } from "../../src/oci/mod.ts";
+import { ArtifactRepository, Network, type NewArtifact } from "../../src/oci/mod.ts";
 import { startRegistry } from "../real_registry.ts";
 import { startTokenServer } from "../token_server.ts";
 import { type FakeRegistry, noise, startFakeRegistry } from "./fake_registry.ts";
+import { AUTHORITY, SERVER_CERTIFICATE, SERVER_KEY } from "./test_certificates.ts";
 import { failure, haveOrSkip, quickOptions, writeTemporary } from "./test_support.ts";
 
 const { test } = Deno;
@@ -202,27 +203,40 @@ test("what goes wrong while pushing: again where that may help, a line where not
 /** The password is "secret", in bcrypt. */
 const HTPASSWD = "user:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
-for (const kind of ["htpasswd", "tokens"] as const) {
-  test(`eight who push at once to a real registry that keeps no list, with a login by ${kind}`, async () => {
-    if (!haveOrSkip("pushing at once", "docker-registry", "openssl")) return;
-    const server = await startTokenServer({ username: "user", password: "secret" });
-    const registry = (await startRegistry(kind === "htpasswd" ? { htpasswd: HTPASSWD } : { tokens: server.issuer }))!;
-    try {
-      await pushAtOnce(registry.host);
-      const scopes = new Set(server.asked.map(({ scope }) => scope));
-      const wanted = ["pull", "pull,delete", "pull,push"].map((actions) => `repository:some/image:${actions}`);
-      assert.deepEqual([...scopes].sort(), kind === "htpasswd" ? [] : wanted);
-    } finally {
-      await registry.stop();
-      await server.stop();
-    }
-  });
-}
+test("eight who push at once to a real registry that keeps no list, with the tokens of a token server", async () => {
+  if (!haveOrSkip("pushing at once", "docker-registry", "openssl")) return;
+  const server = await startTokenServer({ username: "user", password: "secret" });
+  const registry = (await startRegistry({ tokens: server.issuer }))!;
+  try {
+    await pushAtOnce(registry.host);
+    const scopes = new Set(server.asked.map(({ scope }) => scope));
+    const wanted = ["pull", "pull,delete", "pull,push"].map((actions) => `repository:some/image:${actions}`);
+    assert.deepEqual([...scopes].sort(), wanted);
+  } finally {
+    await registry.stop();
+    await server.stop();
+  }
+});
 
-async function pushAtOnce(host: string): Promise<void> {
+test("the same with a password, over TLS by a private authority", async () => {
+  if (!haveOrSkip("pushing over TLS", "docker-registry")) return;
+  const tls = { certificate: SERVER_CERTIFICATE, key: SERVER_KEY };
+  const registry = (await startRegistry({ htpasswd: HTPASSWD, tls }))!;
+  const host = registry.host.replace("127.0.0.1", "localhost");
+  const caFiles = [writeTemporary(AUTHORITY)];
+  const network = new Network({ registriesConf: "none", hostsDir: "none", caFiles });
+  try {
+    await pushAtOnce(host, { plainHttp: false, network });
+  } finally {
+    network.close();
+    await registry.stop();
+  }
+});
+
+async function pushAtOnce(host: string, way: Parameters<typeof quickOptions>[0] = {}): Promise<void> {
   const login = (password: string) => {
     const auths = { [host]: { auth: btoa(`user:${password}`) } };
-    return quickOptions({ dockerConfigPath: writeTemporary(JSON.stringify({ auths })) });
+    return quickOptions({ ...way, dockerConfigPath: writeTemporary(JSON.stringify({ auths })) });
   };
   const wrong = await failure(() => push(host, artifact(), login("planted-secret")), "denied");
   assert(!wrong.message.includes("planted-secret"));
