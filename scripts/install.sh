@@ -51,7 +51,7 @@ awk -v want="$version" -v tail="-linux-$machine.tar.gz" '
 archive=$(cut -c 67- "$work/sum")
 fetch "$base/$archive" "$work/$archive"
 (cd "$work" && sha256sum -c sum >/dev/null 2>&1) || die "$archive is not what SHA256SUMS says: nothing was installed"
-tar -xzf "$work/$archive" -C "$work" "${archive%.tar.gz}/clip"
+tar -xzf "$work/$archive" -C "$work"
 
 mkdir -p "$directory"
 # Under another name first: a clip that runs is never half of one and half of another.
@@ -61,6 +61,9 @@ cp "$work/${archive%.tar.gz}/clip" "$new"
 chmod 755 "$new"
 said=$("$new" version) || die "$archive does not run on this machine: nothing was installed"
 mv -f "$new" "$directory/clip"
+# man looks beside the folders of PATH; where nobody may write, there is no page.
+pages="$directory/../share/man/man1"
+{ mkdir -p "$pages" && cp "$work/${archive%.tar.gz}/clip.1" "$pages/clip.1"; } 2>/dev/null || :
 echo "$said"
 echo "installed as $directory/clip"
 case :$PATH: in *:"$directory":*) ;; *) echo "$directory is not in PATH" ;; esac

@@ -9,7 +9,7 @@ import { sha256 } from "../src/base/mod.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { collectLicences } from "./licences.ts";
 
-const DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md"];
+const DOCUMENTS = ["LICENSE", "README.md", "CHANGELOG.md", "docs/clip.1"];
 
 const root = new URL("..", import.meta.url).pathname;
 const { values } = parseArgs({
@@ -27,7 +27,9 @@ try {
   const folder = `${work}/${name}`;
   await Deno.mkdir(folder);
   await makeBinary(`${folder}/clip`);
-  for (const document of DOCUMENTS) await Deno.copyFile(`${root}${document}`, `${folder}/${document}`);
+  for (const document of DOCUMENTS) {
+    await Deno.copyFile(`${root}${document}`, `${folder}/${document.replace("docs/", "")}`);
+  }
   await Deno.writeTextFile(`${folder}/THIRD_PARTY_LICENSES`, await collectLicences(root));
   for await (const { name } of Deno.readDir(folder)) {
     await Deno.chmod(`${folder}/${name}`, name === "clip" ? 0o755 : 0o644);

@@ -75,8 +75,9 @@ export class ImageFiles implements AsyncDisposable {
     return this.#content.counters;
   }
 
-  /** The image's config, as JSON has it. @throws {ClipError} `corrupt` */
+  /** The image's config, as JSON has it; null where the archive was packed from a directory. @throws {ClipError} `corrupt` */
   async config(): Promise<unknown> {
+    if (!this.archive.isOfImage) return null;
     const bytes = await this.archive.config();
     try {
       return JSON.parse(new TextDecoder().decode(bytes));

@@ -64,6 +64,7 @@ e2eTest(
       assert.equal(installed.code, 0, installed.stderr);
       assert.match(installed.stdout, /^clip \d.*\ninstalled as .*\/bin\/clip\n.*\/bin is not in PATH\n/);
       assert.match(await mustRun([bench.path("bin/clip"), "version"]), /^clip /);
+      assert.match(Deno.readTextFileSync(bench.path("share/man/man1/clip.1")), /^\.TH CLIP 1 /m);
       const missing = await install(bench, `${base}/none`);
       assert.equal(missing.code, 1);
       assert.match(missing.stderr, /install\.sh: cannot fetch .*\/none\/SHA256SUMS\n$/);
