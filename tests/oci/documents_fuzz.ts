@@ -1,6 +1,7 @@
 /** Mutated documents: each parses or fails with a ClipError of one printable line. */
 import assert from "node:assert/strict";
 import { ClipError, type Digest, sha256 } from "../../src/base/mod.ts";
+import { parseArtifact } from "../../src/oci/artifact.ts";
 import { parseImageConfig } from "../../src/oci/image_config.ts";
 import { parseDocument, parseLayoutIndex } from "../../src/oci/manifest.ts";
 import type { SeededRandom } from "../codec/seeded_random.ts";
@@ -34,6 +35,16 @@ const CONFIG = {
   architecture: "amd64",
   config: { Env: ["A=b"], Cmd: ["x"], Labels: { a: "b" }, ExposedPorts: { "80/tcp": {} }, User: "0" },
   rootfs: { type: "layers", diff_ids: [DIGEST] },
+};
+
+const ARTIFACT = {
+  schemaVersion: 2,
+  mediaType: MANIFEST.mediaType,
+  artifactType: "application/vnd.clip.archive.v1",
+  config: { ...DESCRIPTOR, mediaType: "application/vnd.oci.empty.v1+json", data: "e30=" },
+  layers: [DESCRIPTOR],
+  subject: { ...DESCRIPTOR, mediaType: MANIFEST.mediaType },
+  annotations: { "vnd.clip.format-version": "1" },
 };
 
 const STRANGE: readonly unknown[] = [
@@ -75,9 +86,10 @@ const KINDS: readonly (readonly [unknown, (bytes: Uint8Array) => unknown])[] = [
   [INDEX, (bytes) => parseDocument(bytes, INDEX.mediaType, "fuzz")],
   [INDEX, (bytes) => parseLayoutIndex(bytes, "fuzz")],
   [CONFIG, (bytes) => parseImageConfig(bytes, "fuzz")],
+  [ARTIFACT, (bytes) => parseArtifact(bytes, DIGEST, "fuzz")],
 ];
 
-/** Mutated manifests, indexes, layout indexes and configs. */
+/** Mutated manifests, indexes, layout indexes, configs and artifacts. */
 export const documentsFuzz: FuzzTarget = {
   name: "documents",
   prepare: () => (random) => {
