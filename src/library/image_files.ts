@@ -1,7 +1,7 @@
 import { type ByteString, ClipError, displayByteString, type Logger, utf8ToByteString } from "../base/mod.ts";
 import { type Archive, type FileInfo, fileInfo, type ImageInfo, S_IFDIR, S_IFLNK, S_IFREG } from "../archive/mod.ts";
 import { type Content, type ContentCounters, filesBelow, planAll, planFiles } from "../content/mod.ts";
-import { type ArchiveMount, mountArchive } from "../mount/mod.ts";
+import type { ArchiveMount } from "../mount/mod.ts";
 
 /** A place in the image: a path from the root, or what {@linkcode ImageFiles.list} gave, which names of any bytes allow. */
 export type Path = string | Pick<FileInfo, "inode">;
@@ -187,6 +187,8 @@ export class ImageFiles implements AsyncDisposable {
   async mount(directory: string, { allowOther = false, signal }: MountOptions = {}): Promise<ArchiveMount> {
     signal?.throwIfAborted();
     this.#checkOpen();
+    // Loaded here: who only reads is not to wait for it.
+    const { mountArchive } = await import("../mount/mod.ts");
     const mount = await mountArchive(this.#content, directory, {
       allowOther,
       log: this.#log,

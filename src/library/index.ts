@@ -1,14 +1,6 @@
 import { GIB, SILENT, writeFileAtomically } from "../base/mod.ts";
 import type { InflateName, StrategyName } from "../codec/mod.ts";
-import {
-  DEFAULT_FILE_CHECKPOINT_BYTES,
-  DEFAULT_MAX_ENTRIES,
-  DEFAULT_SPACING_BYTES,
-  defaultStrategy,
-  IndexCache,
-  indexImage,
-  type LayerProgress,
-} from "../indexer/mod.ts";
+import type { IndexCache, LayerProgress } from "../indexer/mod.ts";
 import { formatImageReference, machinePlatform, parseImageReference, parsePlatform, resolveImage } from "../oci/mod.ts";
 import { type SourceChoices, sourceOptions } from "./source_choices.ts";
 
@@ -77,20 +69,22 @@ export async function index(image: string, options: IndexOptions = {}): Promise<
   const { log = SILENT, signal, inflate = "kernel", indexCache } = options;
   const platform = options.platform === undefined ? machinePlatform() : parsePlatform(options.platform);
   const reference = parseImageReference(image);
+  // Loaded here: who only reads is not to wait for it.
+  const indexer = await import("../indexer/mod.ts");
   const { image: found, blobs } = await resolveImage(reference, { ...sourceOptions(options), platform });
   try {
-    const { archive, archiveBytes, scans, reused } = await indexImage(found, blobs, {
-      strategy: options.strategy ?? defaultStrategy(inflate),
-      spacingBytes: options.spacingBytes ?? DEFAULT_SPACING_BYTES,
+    const { archive, archiveBytes, scans, reused } = await indexer.indexImage(found, blobs, {
+      strategy: options.strategy ?? indexer.defaultStrategy(inflate),
+      spacingBytes: options.spacingBytes ?? indexer.DEFAULT_SPACING_BYTES,
       fileCheckpointBytes: options.fileCheckpointBytes === undefined
-        ? DEFAULT_FILE_CHECKPOINT_BYTES
+        ? indexer.DEFAULT_FILE_CHECKPOINT_BYTES
         : options.fileCheckpointBytes,
       layerCount: options.layerCount,
       maxLayerBytes: options.maxLayerBytes,
-      maxEntries: options.maxEntries ?? DEFAULT_MAX_ENTRIES,
+      maxEntries: options.maxEntries ?? indexer.DEFAULT_MAX_ENTRIES,
       jobs: options.jobs ?? navigator.hardwareConcurrency,
       inflate,
-      cache: typeof indexCache === "string" ? new IndexCache(indexCache, { maxBytes: GIB, log }) : indexCache,
+      cache: typeof indexCache === "string" ? new indexer.IndexCache(indexCache, { maxBytes: GIB, log }) : indexCache,
       log,
       ...(signal === undefined ? {} : { signal }),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
