@@ -200,6 +200,49 @@ test("what goes wrong while pushing: again where that may help, a line where not
     );
   }));
 
+test("a registry with conditional writes: who comes too late reads the list again; what is gone is left out", () =>
+  withUploads(async ({ registry }) => {
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    const path = `/v2/some/image/manifests/${SUBJECT.digest.replace(":", "-")}`;
+    const other = { mediaType: MANIFEST, digest: sha256(new Uint8Array([2])), size: 1, platform: { os: "x" }, own: 1 };
+    const gone = { ...other, digest: sha256(new Uint8Array([3])) };
+    const list = (manifests: unknown[]) => JSON.stringify({ schemaVersion: 2, mediaType, manifests });
+    let stored: string | undefined;
+    const puts: string[] = [];
+    const handler = registry.handler!;
+    registry.handler = async (request, url) => {
+      // It keeps no list itself, and takes none that names what is gone.
+      if (request.method === "HEAD" && url.pathname.endsWith(gone.digest)) return new Response(null, { status: 404 });
+      if (request.method === "HEAD" && url.pathname.endsWith(other.digest)) return new Response(null);
+      if (url.pathname.includes("/referrers/")) return new Response(null, { status: 404 });
+      if (url.pathname !== path) {
+        const response = (await handler(request, url))!;
+        response.headers.delete("oci-subject");
+        return response;
+      }
+      const etag = stored === undefined ? undefined : `"${sha256(new TextEncoder().encode(stored))}"`;
+      if (request.method === "GET") {
+        if (stored === undefined) return new Response(null, { status: 404 });
+        return new Response(stored, { headers: { "content-type": mediaType, etag: etag! } });
+      }
+      const condition = request.headers.get("if-match") ?? request.headers.get("if-none-match");
+      puts.push(condition!);
+      const body = await request.text();
+      if (puts.length === 1) stored = list([other, gone]);
+      if (condition !== etag || puts.length === 1) return new Response(null, { status: 412 });
+      if (body.includes(gone.digest)) return new Response(null, { status: 400 });
+      stored = body;
+      return new Response(null, { status: 201 });
+    };
+    const { digest, listed } = await push(registry.host, artifact());
+    assert.equal(listed, "tag");
+    const first = `"${sha256(new TextEncoder().encode(list([other, gone])))}"`;
+    assert.deepEqual(puts, ["*", first, first]);
+    const { manifests } = JSON.parse(stored!);
+    assert.deepEqual(manifests[0], other, "as it was, to the last field");
+    assert.deepEqual(manifests.map((entry: { digest: string }) => entry.digest), [other.digest, digest]);
+  }));
+
 /** The password is "secret", in bcrypt. */
 const HTPASSWD = "user:$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
