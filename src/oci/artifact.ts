@@ -73,7 +73,7 @@ export function encodeArtifact(
     ...(subject === undefined ? {} : { subject: storedDescriptor(subject) }),
     annotations,
   };
-  return new TextEncoder().encode(JSON.stringify(manifest));
+  return new TextEncoder().encode(JSON.stringify(manifest)) as Uint8Array<ArrayBuffer>;
 }
 
 /** A descriptor in the order and the words of the specification. */

@@ -61,7 +61,9 @@ export async function changeReferrersTag(
 type Entry = Readonly<Record<string, unknown>>;
 
 function indexOf(manifests: readonly Entry[]): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }));
+  return new TextEncoder().encode(
+    JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }),
+  ) as Uint8Array<ArrayBuffer>;
 }
 
 async function onlyPresent(
