@@ -1,7 +1,7 @@
 /**
  * Measures everything that docs/strategies.md, docs/reading.md and docs/performance.md tell of, and draws it:
  * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, cold, warm,
- * start, shared, files, charts, tables; default all. Those from cold to files take root, /dev/fuse, docker-registry and skopeo;
+ * start, shared, stampede, files, charts, tables; default all. Those from cold to files take root, /dev/fuse, docker-registry and skopeo;
  * what a machine lacks is skipped, saying so. Writes bench/results/PART.json, and charts from whatever results there are.
  *
  * CLIP_BENCH_BYTES: size of layers before compression. CLIP_BIN, CLIP_BENCH_ENGINES: dist/clip and a compiled
@@ -17,6 +17,7 @@ import { measureImagePart, measureMemoryPart } from "./report_image.ts";
 import { measureIndexPart } from "./report_index.ts";
 import { measureReadsPart } from "./report_reads.ts";
 import { measureSharedPart } from "./report_shared.ts";
+import { measureStampedePart } from "./report_stampede.ts";
 import { measureStartPart } from "./report_start.ts";
 import { measureWarmPart } from "./report_warm.ts";
 import { Skipped } from "./skipped.ts";
@@ -69,6 +70,10 @@ const PARTS: Readonly<Record<string, { about: string; measure: (options: ReportO
   shared: {
     about: "64 readers of 8 mounts that share a layer, behind 20 ms and 1 Gbit/s; memory of a server after 2 GB.",
     measure: measureSharedPart,
+  },
+  stampede: {
+    about: "1,000 workers' clients in one process start at once; a registry that takes 200 requests a second.",
+    measure: measureStampedePart,
   },
   files: {
     about: "Images of small files in one layer of gzip -6, an OCI layout on this machine.",

@@ -88,6 +88,8 @@ class ImageSearch {
   #name: string;
   /** What a pulled archive has to be signed with. */
   #key: SigningKey | undefined;
+  /** Milliseconds since 1970: what was found out since then is new enough. */
+  #startedMs: number;
   /** Whether an archive was pulled or made by this search. */
   #isMade = false;
 
@@ -96,6 +98,7 @@ class ImageSearch {
     this.#text = text;
     this.#choices = choices;
     this.#context = context;
+    this.#startedMs = io.startedMs ?? Date.now();
     this.#archives = new ImageArchives(`${cacheFolder(choices.cacheDir, io)}/archives`, { log });
     this.#reference = withAbsolutePath(parseImageReference(text));
     this.#name = `${formatImageReference(this.#reference)} ${formatPlatform(choices.indexing.platform)}`;
@@ -103,6 +106,12 @@ class ImageSearch {
 
   async run(): Promise<FoundArchive> {
     this.#key = await readSigningKey(this.#choices.pulling.requireSignature);
+    const { offline } = this.#choices;
+    if (offline || this.#isPinned()) return await this.#find();
+    return await this.#archives.inTurn(this.#name, this.#context.io.signal, () => this.#find());
+  }
+
+  async #find(): Promise<FoundArchive> {
     const known = await this.#archives.known(this.#name);
     const { offline } = this.#choices;
     if (known !== undefined && (offline || await this.#isStill(known))) {
@@ -115,11 +124,18 @@ class ImageSearch {
     throw new ClipError("not_found", `cannot open ${this.#text} offline: ${what}; ${advice}`);
   }
 
+  #isPinned(): boolean {
+    return "digest" in this.#reference && this.#reference.digest !== undefined;
+  }
+
   /** Whether the name means what it meant. A digest cannot come to mean anything else: then nobody is asked. */
   async #isStill(known: KnownImage): Promise<boolean> {
-    if ("digest" in this.#reference && this.#reference.digest !== undefined) return true;
+    // Another process has asked since this one began.
+    if (this.#isPinned() || await this.#archives.wasSeenSince(this.#name, this.#startedMs)) return true;
     try {
-      return await resolveDigest(this.#reference, this.#sourceOptions()) === known.rootDigest;
+      const isStill = await resolveDigest(this.#reference, this.#sourceOptions()) === known.rootDigest;
+      if (isStill) await this.#archives.confirm(this.#name);
+      return isStill;
     } catch (error) {
       if (!(error instanceof ClipError) || !["network", "registry"].includes(error.code)) throw error;
       const hint = `--offline opens what ${this.#text} meant when it was last looked up`;

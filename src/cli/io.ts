@@ -19,6 +19,8 @@ export interface Io {
   env(name: string): string | undefined;
   /** All of standard input. @throws {ClipError} `limit` where it has more than `maxBytes`; the signal's reason. */
   readonly readInput: (maxBytes: number) => Promise<string>;
+  /** When the process began, in milliseconds since 1970; undefined where it is not for this command alone. */
+  readonly startedMs?: number;
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
 }

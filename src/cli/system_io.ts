@@ -37,6 +37,7 @@ export function systemIo(): Io {
     },
     terminal: Deno.stderr.isTerminal() ? { columns: terminalColumns() } : undefined,
     env: (name) => Deno.env.get(name),
+    startedMs: performance.timeOrigin,
     readInput: (maxBytes) => readInput(maxBytes, stop.signal),
     signal: stop.signal,
   };

@@ -20,6 +20,8 @@ const ARCHIVE_SUFFIX = ".clip";
 const RECORD_SUFFIX = ".image.json";
 const RECORD_VERSION = 1;
 const MAX_RECORD_BYTES = 64 * 1024;
+/** Whoever waits for another's answer from the registry waits no longer. */
+const MAX_TURN_WAIT_MS = 2000;
 /** Archives are a few hundred KiB each: room for thousands. */
 const MAX_BYTES = GIB;
 
@@ -130,6 +132,41 @@ export class ImageArchives {
       if (!(error instanceof Deno.errors.NotFound)) this.#log.warn(`cannot use ${path}: ${messageOf(error)}`);
       return undefined;
     }
+  }
+
+  /**
+   * The result of `work`, which finds out what `name` means, done by one process of the machine at a time; the others
+   * wait for it, as long as that takes no more than two seconds: where nobody answers, each is to find out by itself.
+   */
+  async inTurn<Value>(name: string, signal: AbortSignal, work: () => Promise<Value>): Promise<Value> {
+    const ends = new AbortController();
+    const onAbort = () => ends.abort();
+    const timer = setTimeout(onAbort, MAX_TURN_WAIT_MS);
+    signal.addEventListener("abort", onAbort);
+    const lock = await Deno.mkdir(this.#folder, { recursive: true, mode: 0o700 })
+      .then(() => lockFile(`${this.#recordPath(name)}.lock`, { signal: ends.signal, onWait: () => {} }))
+      .catch(() => undefined)
+      .finally(() => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", onAbort);
+      });
+    try {
+      signal.throwIfAborted();
+      return await work();
+    } finally {
+      await lock?.release();
+    }
+  }
+
+  /** Notes that a name still means what it meant. */
+  async confirm(name: string): Promise<void> {
+    await Deno.utime(this.#recordPath(name), new Date(), new Date()).catch(() => {});
+  }
+
+  /** Whether it was seen after a time, in milliseconds since 1970, what a name means. */
+  async wasSeenSince(name: string, sinceMs: number): Promise<boolean> {
+    const stat = await Deno.stat(this.#recordPath(name)).catch(() => undefined);
+    return stat?.mtime !== undefined && stat.mtime !== null && stat.mtime.getTime() > sinceMs;
   }
 
   /** Notes what a name means now. What cannot be written is a warning: the image can be mounted all the same. */

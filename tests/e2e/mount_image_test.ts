@@ -37,6 +37,11 @@ e2eTest("an image is mounted by name: indexed once, then one request; offline no
   assert.deepEqual(requests(), [], "it is in the cache");
   await unmount(again.directory);
 
+  // Who asks for the same at the same time asks once; a process may be slow to begin.
+  await Promise.all(Array.from({ length: 8 }, () => bench.mustClip(["warm", "--plain-http", reference, "/etc/motd"])));
+  const lookups = requests();
+  assert.ok(lookups.length <= 3, `eight processes asked for ${lookups}`);
+
   await proxy.stop();
   const { code, stderr } = await bench.clip(["mount", "--plain-http", reference, again.directory]);
   assert.equal(code, 1);

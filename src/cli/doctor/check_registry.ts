@@ -68,7 +68,7 @@ function adviceFor(error: unknown): string {
   }
   if (/plain http/.test(text)) return "give --plain-http";
   if (/certificate|UnknownIssuer|tls/i.test(text)) {
-    return "add the registry's authority to the system's, and set DENO_TLS_CA_STORE=system";
+    return "name the registry's authority by --ca-file, or put it into /etc/containers/certs.d/HOST (docs/registries.md)";
   }
   if (/refused/i.test(text)) return "nobody listens there: check host and port";
   if (error instanceof RegistryError && error.status === 401) return "log in (docker login), or renew the login";
