@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { CLIP_COMMAND, DENO_DIR } from "./clip_process.ts";
-import { mustRun, runProgram } from "./programs.ts";
+import { isInstalled, mustRun, runProgram } from "./programs.ts";
 import { REGISTRY_NEEDS } from "./published.ts";
 import { IMAGE_NEEDS, testImage } from "./test_image.ts";
 import { e2eTest, type Workbench } from "./workbench.ts";
@@ -75,6 +75,19 @@ test("documents: links between them lead somewhere", async () => {
     }
   }
   assert.deepEqual(broken, []);
+});
+
+e2eTest("docs/clip.1: nothing for man to complain of", [], async () => {
+  const page = `${ROOT}/docs/clip.1`;
+  const checks = [
+    { program: "mandoc", args: ["-T", "lint", "-W", "warning", page], allowed: /missing date/ },
+    { program: "man", args: ["--warnings", "-E", "UTF-8", "-l", page], allowed: /^$/ },
+  ].filter(({ program }) => isInstalled(program));
+  for (const { program, args, allowed } of checks) {
+    const { stdout, stderr } = await runProgram([program, ...args], { env: { MANPAGER: "cat", MANWIDTH: "80" } });
+    const said = `${program === "mandoc" ? stdout : ""}${stderr}`.split("\n").filter((line) => !allowed.test(line));
+    assert.deepEqual(said.filter((line) => line !== ""), [], program);
+  }
 });
 
 /** In CI the executable's turn is enough: it starts in a fifth of the time, some fifty times. */
