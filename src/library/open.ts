@@ -1,8 +1,9 @@
-import { FileRangeSource, LazyFile, type RangeSource, SILENT } from "../base/mod.ts";
+import { ClipError, FileRangeSource, LazyFile, type RangeSource, SILENT } from "../base/mod.ts";
 import { openArchive } from "../archive/mod.ts";
 import { defaultLimits, diskSpanCache, openRemoteCache, type RemoteCache, type SpanCache } from "../cache/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import type { ContentObserver } from "../content/mod.ts";
+import type { ObjectOptions } from "../storage/mod.ts";
 import { ImageFiles } from "./image_files.ts";
 import { type SourceChoices, sourceOptions } from "./source_choices.ts";
 import { wireContent } from "./wire_content.ts";
@@ -37,13 +38,14 @@ export interface OpenOptions extends SourceChoices {
 
 /**
  * Opens an archive, and checks all of it that is read at once; the caller closes what it gets. Fetches nothing.
- * @param archive A file, or any other source of its bytes.
+ * @param archive A file; a URL (`https://`, `http://`, `s3://BUCKET/KEY`), which is read by range; or any other source.
  * @throws {ClipError} where it cannot be read or is damaged.
  */
 export async function open(archive: string | RangeSource, options: OpenOptions = {}): Promise<ImageFiles> {
   const { log = SILENT, cache, remoteCache, source, ...rest } = options;
   const { offline, deadlineMs, memoryBytes, decodeWorkers, inflate, observer, ...reach } = rest;
-  const file = typeof archive === "string" ? new LazyFile(archive) : undefined;
+  const isUrl = typeof archive === "string" && /^(?:s3|https?):\/\//i.test(archive);
+  const file = typeof archive === "string" && !isUrl ? new LazyFile(archive) : undefined;
   const env = (name: string) => Deno.env.get(name);
   const ownRemote = Array.isArray(remoteCache) ? openRemoteCache(remoteCache, { log, env }) : undefined;
   const release = async () => {
@@ -52,9 +54,11 @@ export async function open(archive: string | RangeSource, options: OpenOptions =
   };
   try {
     const opened = await openArchive(
-      file === undefined
-        ? archive as RangeSource
-        : new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: file.path }),
+      file !== undefined
+        ? new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: file.path })
+        : isUrl
+        ? await openUrl(archive, { env, log, ...(reach.fetch && { fetch: reach.fetch }) }, options)
+        : archive as RangeSource,
     );
     const { content, close } = wireContent(opened, {
       source,
@@ -72,4 +76,11 @@ export async function open(archive: string | RangeSource, options: OpenOptions =
     await release();
     throw error;
   }
+}
+
+async function openUrl(url: string, object: ObjectOptions, { offline, signal }: OpenOptions): Promise<RangeSource> {
+  if (offline === true) throw new ClipError("not_found", "cannot open an archive at a URL offline: copy it to a disk");
+  // Loaded here: most archives are files.
+  const { openObject } = await import("../storage/mod.ts");
+  return await openObject(url, object, signal);
 }

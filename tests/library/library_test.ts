@@ -94,6 +94,27 @@ test("contents: a cache of one's own, ranges, streams; after the end every read 
     assert.equal(await again.readText("/etc/group"), "root:x:0:\n");
   }));
 
+test("an archive at a URL is read by range, through a fetch of one's own", () =>
+  withSample(async (_folder, _image, archive) => {
+    const bytes = await Deno.readFile(archive);
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+      const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "")!.map(Number);
+      const part = bytes.subarray(first, last! + 1);
+      const range = `bytes ${first}-${first! + part.length - 1}/${bytes.length}`;
+      return new Response(part, { status: 206, headers: { "content-range": range, etag: '"1"' } });
+    });
+    const url = `http://127.0.0.1:${server.addr.port}/image.clip`;
+    try {
+      let requests = 0;
+      await using files = await open(url, { fetch: (input, init) => (requests++, fetch(input, init)) });
+      assert.equal(await files.readText("/etc/group"), "root:x:0:\n");
+      assert(requests >= 1);
+      await assert.rejects(open(url, { offline: true }), { code: "not_found" });
+    } finally {
+      await server.shutdown();
+    }
+  }));
+
 test("a signal ends a read that a registry keeps waiting, and wrong bytes are an error", () =>
   withSample(async (folder, _image, archive) => {
     const registry = startFakeRegistry();
