@@ -109,11 +109,15 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     }
   }
 
-  admit(span: number): boolean {
+  admit(firstSpan: number, endSpan: number): boolean {
     try {
       if (!this.#data.isOpen || !this.#isWhole()) return false;
-      if (this.#room?.admit(this.#spanBytes(span)) === false) return false;
-      this.#admitted.set(span, (this.#admitted.get(span) ?? 0) + 1);
+      let bytes = 0;
+      for (let span = firstSpan; span < endSpan; span++) bytes += this.#spanBytes(span);
+      if (this.#room?.admit(bytes) === false) return false;
+      for (let span = firstSpan; span < endSpan; span++) {
+        this.#admitted.set(span, (this.#admitted.get(span) ?? 0) + 1);
+      }
       return true;
     } catch {
       return false;
@@ -127,16 +131,24 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
     return offsets[span + 1]! - offsets[span]!;
   }
 
-  note(span: number): boolean {
+  note(firstSpan: number, endSpan: number): boolean {
     // What is not admitted may have been punched between the writing and this.
-    if (!this.#leave(span)) return false;
+    let isAdmitted = true;
+    for (let span = firstSpan; span < endSpan; span++) isAdmitted = this.#leave(span) && isAdmitted;
+    if (!isAdmitted) return false;
     try {
       if (this.#data.sizeBytes() < this.#key.plainBytes) return false;
-      this.#mark(span, PRESENT);
-      this.#touch(span);
+      writeSync(
+        this.#map.descriptor,
+        new Uint8Array(endSpan - firstSpan).fill(PRESENT),
+        0,
+        endSpan - firstSpan,
+        firstSpan,
+      );
+      for (let span = firstSpan; span < endSpan; span++) this.#touch(span);
       return true;
     } catch {
-      return false; // it will be fetched again by whoever comes later
+      return false; // they will be fetched again by whoever comes later
     }
   }
 

@@ -51,16 +51,17 @@ export interface LayerCache {
    */
   write(span: number, plainOffset: number, bytes: Uint8Array): void;
   /**
-   * Makes room for a span that the caller is going to write to the file at `openPath` itself, at its own offset, maybe
-   * in another thread: inflating threads write what they made. False where it cannot be kept. Never throws.
+   * Makes room for spans, [firstSpan, endSpan), that the caller is going to write to the file at `openPath` itself, at
+   * their own offsets, maybe in another thread: inflating threads write what they made. False, and none is admitted, where
+   * they cannot be kept. Never throws.
    */
-  admit(span: number): boolean;
+  admit(firstSpan: number, endSpan: number): boolean;
   /**
-   * Notes that a span is present which was admitted and has been written so. False where it is not to be relied on: it was
-   * not admitted, or was released before this, so that its bytes may have been taken away, or it cannot be noted. Never
-   * throws.
+   * Notes that spans, [firstSpan, endSpan), are present which were admitted and have been written so. False where they are
+   * not to be relied on: one was not admitted, or was released before this, so that its bytes may have been taken away, or
+   * they cannot be noted. Never throws.
    */
-  note(span: number): boolean;
+  note(firstSpan: number, endSpan: number): boolean;
   /** Takes back the note that a span is present, where that can be done. Never throws. */
   forget(span: number): void;
   /**

@@ -61,7 +61,7 @@ export type FromDecoder =
   | { readonly type: "ready" }
   /** So many compressed bytes have been dealt with. */
   | { readonly type: "taken"; readonly compressedBytes: number }
-  /** The wanted part of a verified span, which begins `offset` bytes into it; a `span` follows. */
+  /** The wanted part of a verified span, which begins `offset` bytes into it; what became of the span follows. */
   | {
     readonly type: "early";
     readonly id: number;
@@ -69,12 +69,14 @@ export type FromDecoder =
     readonly offset: number;
     readonly bytes: Uint8Array<ArrayBuffer>;
   }
-  /** A verified span: in the file where `bytes` is undefined; else not, because of `problem` where there is a file. */
+  /** Verified spans, [firstIndex, endIndex), are in the file. */
+  | { readonly type: "written"; readonly id: number; readonly firstIndex: number; readonly endIndex: number }
+  /** A verified span that is not: there is none, or because of `problem`. */
   | {
     readonly type: "span";
     readonly id: number;
     readonly index: number;
-    readonly bytes: Uint8Array<ArrayBuffer> | undefined;
+    readonly bytes: Uint8Array<ArrayBuffer>;
     readonly problem: string | undefined;
   }
   /** All spans have been given. */

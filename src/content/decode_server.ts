@@ -166,10 +166,11 @@ class OpenJob {
     } catch (error) {
       problem = `cannot write to the cache file ${file!.path}: ${messageOf(error)}`;
     }
+    const id = this.#id;
+    if (problem === undefined) return this.#say({ type: "written", id, firstIndex: first, endIndex: end });
     for (let index = first; index < end; index++) {
-      const copy = problem && bytes.slice(offsets[index]! - start, offsets[index + 1]! - start);
-      if (copy) this.#say({ type: "span", id: this.#id, index, bytes: copy, problem }, copy);
-      else this.#say({ type: "span", id: this.#id, index, bytes: undefined, problem: undefined });
+      const copy = bytes.slice(offsets[index]! - start, offsets[index + 1]! - start);
+      this.#say({ type: "span", id, index, bytes: copy, problem }, copy);
     }
   }
 

@@ -12,10 +12,12 @@ const ENOUGH_MESSAGES = 2;
 
 /** Told of the spans of a run as they are verified; spans are counted from 0 in the run. */
 export interface DecodeEvents {
-  /** What was wanted of a span when the job was made, before it is written; `onSpan` follows. */
+  /** What was wanted of a span when the job was made, before it is written; one of the others follows. */
   onEarly(index: number, offset: number, bytes: Uint8Array<ArrayBuffer>): void;
-  /** A verified span: in the file where `bytes` is undefined; else not, because of `problem` where there is a file. */
-  onSpan(index: number, bytes: Uint8Array<ArrayBuffer> | undefined, problem: string | undefined): void;
+  /** Verified spans, [firstIndex, endIndex), are in the file. */
+  onWritten(firstIndex: number, endIndex: number): void;
+  /** A verified span that is not, because of `problem` where there is a file. */
+  onSpan(index: number, bytes: Uint8Array<ArrayBuffer>, problem: string | undefined): void;
 }
 
 /** A run being decoded. */
@@ -133,6 +135,7 @@ export class PoolTask implements DecodeTask {
 
   onMessage(message: Exclude<FromDecoder, { type: "ready" | "taken" }>): void {
     if (message.type === "early") this.#events.onEarly(message.index, message.offset, message.bytes);
+    else if (message.type === "written") this.#events.onWritten(message.firstIndex, message.endIndex);
     else if (message.type === "span") this.#events.onSpan(message.index, message.bytes, message.problem);
     else {
       this.#finish();

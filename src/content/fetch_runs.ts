@@ -29,7 +29,9 @@ export interface RunRequest {
   /** See {@linkcode DecodeEvents}. */
   onEarly(span: number, offset: number, bytes: Uint8Array<ArrayBuffer>): void;
   /** See {@linkcode DecodeEvents}. */
-  onSpan(span: number, bytes: Uint8Array<ArrayBuffer> | undefined, problem: string | undefined): void;
+  onWritten(firstSpan: number, endSpan: number): void;
+  /** See {@linkcode DecodeEvents}. */
+  onSpan(span: number, bytes: Uint8Array<ArrayBuffer>, problem: string | undefined): void;
   /** It is over: all spans were told of, or there are no more because of `error`. Once for each run, in any order. */
   onEnd(error: unknown): void;
 }
@@ -129,6 +131,7 @@ class OpenRun {
       const job = decodeJob(request, await window, context);
       const task = context.pool.decode(job, request.demand, {
         onEarly: (index, offset, bytes) => request.onEarly(run.firstSpan + index, offset, bytes),
+        onWritten: (first, end) => request.onWritten(run.firstSpan + first, run.firstSpan + end),
         onSpan: (index, bytes, problem) => request.onSpan(run.firstSpan + index, bytes, problem),
       });
       request.onTask(task);

@@ -274,10 +274,16 @@ export class RunFetcher {
     const { run } = flight;
     const { layers } = options.archive;
     const tier = this.#tierOf(run);
-    let isAdmitted = true;
-    for (let span = run.firstSpan; span < run.endSpan; span++) isAdmitted &&= store.admit(run.layer, span);
+    const isAdmitted = store.admit(run.layer, run.firstSpan, run.endSpan);
     const file = isAdmitted ? store.dataFile(run.layer) : undefined;
-    const had = (bytes: Uint8Array | undefined) => ({ bytes, offset: 0, tier });
+    const passed = (span: number, bytes: Uint8Array | undefined) => {
+      const spanBytes = layers.spanEnd(run.layer, span) - layers.spanOffsets[span]!;
+      onPlain(spanBytes);
+      counters.decodedSpans++;
+      counters.decodedBytes += spanBytes;
+      flight.pass(span, { bytes, offset: 0, tier });
+      options.observer?.onSpan?.(run.layer, span, tier);
+    };
     return {
       run,
       demand: flight.demand,
@@ -296,18 +302,16 @@ export class RunFetcher {
         if (flight.demand === "read") flight.answer(span, { bytes, offset, tier });
         options.remote?.offer(layers.spanDigest(span), bytes);
       },
+      onWritten: (firstSpan, endSpan) => {
+        store.noteInFile(run.layer, firstSpan, endSpan);
+        for (let span = firstSpan; span < endSpan; span++) passed(span, undefined);
+      },
       onSpan: (span, bytes, problem) => {
-        if (bytes === undefined) store.noteInFile(run.layer, span);
-        else if (problem !== undefined || !isAdmitted) store.keepInMemory(span, bytes);
+        if (problem !== undefined || !isAdmitted) store.keepInMemory(span, bytes);
         else store.keep(run.layer, span, bytes);
         if (problem !== undefined) store.tellOfFailure(problem);
-        if (bytes !== undefined && file === undefined) options.remote?.offer(layers.spanDigest(span), bytes);
-        const spanBytes = layers.spanEnd(run.layer, span) - layers.spanOffsets[span]!;
-        onPlain(spanBytes);
-        counters.decodedSpans++;
-        counters.decodedBytes += spanBytes;
-        flight.pass(span, had(bytes));
-        options.observer?.onSpan?.(run.layer, span, tier);
+        if (file === undefined) options.remote?.offer(layers.spanDigest(span), bytes);
+        passed(span, bytes);
       },
       onEnd: (error) => {
         if (isContentError(error)) source.mistrust?.();

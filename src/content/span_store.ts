@@ -100,14 +100,15 @@ export class SpanStore {
     return this.layerCache(layer) === undefined ? undefined : this.#layers[layer]!.file;
   }
 
-  /** Makes room for a span in the cache file; false where it cannot be kept there. */
-  admit(layer: number, span: number): boolean {
-    return this.layerCache(layer)?.admit(this.#inLayer(layer, span)) ?? false;
+  /** Makes room for spans, [firstSpan, endSpan), in the cache file; false where they cannot be kept there. */
+  admit(layer: number, firstSpan: number, endSpan: number): boolean {
+    return this.layerCache(layer)?.admit(this.#inLayer(layer, firstSpan), this.#inLayer(layer, endSpan)) ?? false;
   }
 
-  /** A verified span has been written to the cache file: it is at hand, unless the file has lost it already. */
-  noteInFile(layer: number, span: number): void {
-    if (this.layerCache(layer)?.note(this.#inLayer(layer, span))) this.#setVerified(span);
+  /** Verified spans have been written to the cache file: they are at hand, unless the file has lost them already. */
+  noteInFile(layer: number, firstSpan: number, endSpan: number): void {
+    if (!this.layerCache(layer)?.note(this.#inLayer(layer, firstSpan), this.#inLayer(layer, endSpan))) return;
+    for (let span = firstSpan; span < endSpan; span++) this.#setVerified(span);
   }
 
   /** Keeps a verified span, which must not change afterwards: in the cache file, or in memory where that fails. */

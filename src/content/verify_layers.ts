@@ -50,6 +50,7 @@ export async function verifyLayers(
         wanted: () => undefined,
         onTask: () => {},
         onEarly: () => {},
+        onWritten: () => {},
         onSpan: (_, bytes) => {
           spans++;
           plainBytes += bytes!.length;

@@ -69,12 +69,12 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
   test("a span that the caller writes to the file itself is there once it is noted", async (open) => {
     const layer = open(layerKey("a"));
     if (layer.dataPath === undefined) return;
-    assert.equal(layer.admit(2), true);
+    assert.equal(layer.admit(2, 3), true);
     using file = await Deno.open(layer.dataPath, { write: true });
     await file.seek(2 * SPAN_BYTES, Deno.SeekMode.Start);
     assert.equal(await file.write(spanBytes("a", 2)), SPAN_BYTES);
     assert.equal(layer.has(2), false);
-    assert.equal(layer.note(2), true);
+    assert.equal(layer.note(2, 3), true);
     expectPresent(layer, "a", 2);
     expectPresent(open(layerKey("a")), "a", 2);
     assert.equal(layer.has(3), false);
@@ -176,19 +176,19 @@ export function cacheContract(name: string, create: () => Promise<CacheUnderTest
 
   test("what was not admitted, or has been released since, is not noted", (open) => {
     const layer = open(layerKey("a"));
-    assert.equal(layer.note(1), false);
-    assert.equal(layer.admit(2), true);
+    assert.equal(layer.note(1, 2), false);
+    assert.equal(layer.admit(2, 3), true);
     layer.release(2);
-    assert.equal(layer.note(2), false);
+    assert.equal(layer.note(2, 3), false);
     assert.deepEqual([1, 2].map((span) => layer.has(span)), [false, false]);
     // Two write it, one of them in vain.
-    for (let writer = 0; writer < 2; writer++) assert.equal(layer.admit(4), true);
+    for (let writer = 0; writer < 2; writer++) assert.equal(layer.admit(4, 5), true);
     layer.release(4);
-    assert.equal(layer.note(4), true);
-    assert.equal(layer.note(4), false);
+    assert.equal(layer.note(4, 5), true);
+    assert.equal(layer.note(4, 5), false);
     layer.close();
-    assert.equal(layer.admit(3), false);
-    assert.equal(layer.note(3), false);
+    assert.equal(layer.admit(3, 4), false);
+    assert.equal(layer.note(3, 4), false);
   });
 
   test("spans outlive the object that wrote them", (open) => {

@@ -158,7 +158,7 @@ roomTest(
       code: "limit",
       message: /the cache is full/,
     });
-    assert.equal(layer.admit(SPANS - 1), false);
+    assert.equal(layer.admit(SPANS - 1, SPANS), false);
     assert.equal(lines.filter((line) => line.includes("the cache is full")).length, 1, "told once");
     assert.ok(usedBytes(folder) <= LAYER_BYTES / 2 + SLACK_BYTES);
     use.mayRetire = true;
@@ -191,7 +191,7 @@ roomTest(
     const use = layerUse({ spans: SPANS, spanBytes: SPAN_BYTES });
     const layer = open({ maxBytes: LAYER_BYTES + LAYER_BYTES / 4 }).openLayer(keyOf("a"), use);
     const cache = open({ maxBytes: LAYER_BYTES + LAYER_BYTES / 4 });
-    assert.equal(layer.admit(5), true);
+    assert.equal(layer.admit(5, 6), true);
     using file = Deno.openSync(layer.openPath!, { write: true });
     file.seekSync(5 * SPAN_BYTES, Deno.SeekMode.Start);
     file.writeSync(bytesOf("a", 5));
@@ -201,7 +201,7 @@ roomTest(
       for (let span = 0; span < SPANS; span++) writeSpan(second, "b", span);
     }, /full/);
     for (let span = 0; span < 8; span++) if (span !== 5) writeSpan(layer, "a", span);
-    assert.equal(layer.note(5), true);
+    assert.equal(layer.note(5, 6), true);
     assert.ok(present(layer, "a").includes(5));
     assert.deepEqual(
       listLayers(folder).find(({ diffId }) => diffId === keyOf("a").diffId)!.maps.map((map) => map.partition),

@@ -76,7 +76,7 @@ Deno.test("a data file that somebody has cut is read as far as it goes", () =>
     assert.equal(layer.read(2 << 20, new Uint8Array(1001)), false);
     assert.equal(layer.has(2), true, "being present is a hint");
     failsWithIo(() => layer.write(2, 2 << 20, SPAN), /somebody has cut it short/);
-    assert.equal(layer.admit(3), false);
+    assert.equal(layer.admit(3, 4), false);
   }));
 
 Deno.test("a data file that was cut is made whole once nobody relies on what was in it", () =>

@@ -43,6 +43,7 @@ async function fetchAll(
     wanted: () => undefined,
     onTask: () => {},
     onEarly: () => assert.fail("nothing is to be written"),
+    onWritten: () => assert.fail("there is no file"),
     onSpan: (span, bytes) => {
       const { spanOffsets } = archive.layers;
       const expected = layers[run.layer]!.plain.subarray(spanOffsets[span]!, archive.layers.spanEnd(run.layer, span));

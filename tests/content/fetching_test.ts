@@ -247,7 +247,7 @@ test("a decode worker that dies is an error for who waits, not a hang; one that 
   pool.warm();
   await sleep(0);
   const sample = await makeSample();
-  const task = pool.decode({} as never, "read", { onEarly: () => {}, onSpan: () => {} });
+  const task = pool.decode({} as never, "read", { onEarly: () => {}, onWritten: () => {}, onSpan: () => {} });
   task.push(sample.layers[0]!.blob.slice(0, 100) as Uint8Array<ArrayBuffer>);
   await assert.rejects(task.ended, /decode worker: out of memory/);
   assert.match(lines.join(), /a decode worker died: out of memory/);
@@ -315,6 +315,7 @@ test("workers without work are ended, and started again for more", async () => {
       wanted: () => undefined,
       onTask: () => {},
       onEarly: () => {},
+      onWritten: () => {},
       onSpan: (span) => spans.push(span),
       onEnd: (error) => assert.equal(error, undefined),
     }], { archive, source, pool, inflate: undefined, deadlineMs: 5000, signal: undefined });
