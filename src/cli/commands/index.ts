@@ -128,7 +128,9 @@ async function indexOne(
     const choices = { indexing, reuse, inflate: scope.inflate, layerCount: scope.layers, shared };
     const result = await indexWithProgress(image, blobs, choices, { io, log });
     if (output !== undefined) await writeFileAtomically(output, result.archive);
-    io.out(`${summary(output ?? title, image, result, performance.now() - started)}\n`);
+    // A name of a file that was not written would be looked for.
+    const what = output ?? `index of ${formatImageReference(reference)}`;
+    io.out(`${summary(what, image, result, performance.now() - started)}\n`);
     if (!pushing.push) return;
     const archive = { source: bytesSource(concatenate(result.archive), title), title };
     await pushIndex({ ...archive, reference: image.pinnedReference }, { ...pushing, registry }, { io, log });
@@ -137,7 +139,7 @@ async function indexOne(
   }
 }
 
-function summary(output: string, image: Image, result: IndexResult, durationMs: number): string {
+function summary(what: string, image: Image, result: IndexResult, durationMs: number): string {
   const sum = (of: (scan: IndexResult["scans"][number]) => number) => result.scans.reduce((n, scan) => n + of(scan), 0);
   const compressedBytes = sum((scan) => scan.compressedBytes);
   const share = compressedBytes === 0 ? 0 : 100 * result.archiveBytes / compressedBytes;
@@ -146,7 +148,7 @@ function summary(output: string, image: Image, result: IndexResult, durationMs: 
   const layers = `${count === all ? "" : `${count} of `}${formatCount(all, "layer")}`;
   const reused = result.reused.filter((known) => known).length;
   const size = `${formatBytes(compressedBytes)} (${formatBytes(sum((scan) => scan.plainBytes))} unpacked)`;
-  return `${output}: ${formatBytes(result.archiveBytes)}, ${share.toFixed(2)} % of ${layers} of ${size}; ` +
+  return `${what}: ${formatBytes(result.archiveBytes)}, ${share.toFixed(2)} % of ${layers} of ${size}; ` +
     `${formatPlatform(image.platform)}, ${sum((scan) => scan.checkpoints.length)} checkpoints, ${
       formatDuration(durationMs)
     }${reused === 0 ? "" : `; ${reused} of ${formatCount(count, "layer")} reused`}\n` +
