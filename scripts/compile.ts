@@ -6,7 +6,7 @@
  * neither can see them from the imports. Where Deno's release server is out of reach, set DENORT_BIN to a denort of the
  * same version as the deno that runs this.
  */
-import { build, stop } from "esbuild";
+import { build, type Plugin, stop, transform } from "esbuild";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { collectLicences } from "./licences.ts";
@@ -32,6 +32,17 @@ const V8_FLAGS = "--v8-flags=--max-semi-space-size=4,--expose-gc";
 const REQUIRE =
   'import { createRequire as createRequireHere } from "node:module"; const require = createRequireHere(import.meta.url);';
 
+/** Names inside of packages are made short, for they are read at each start. clip's own stay, for its stacks. */
+const SHORT_PACKAGES: Plugin = {
+  name: "short-packages",
+  setup(build) {
+    build.onLoad({ filter: /\/node_modules\/.*\.m?js$/ }, async ({ path }) => {
+      const { code } = await transform(await Deno.readTextFile(path), { minifyIdentifiers: true });
+      return { contents: code };
+    });
+  },
+};
+
 const root = new URL("..", import.meta.url).pathname;
 const { values } = parseArgs({
   options: {
@@ -46,6 +57,7 @@ try {
   await Deno.copyFile(`${root}main.ts`, `${work}/main.ts`);
   await writeConfiguration();
   await writeCommit();
+  await renameWorkers();
   await joinModules();
   Deno.exitCode = await compile();
 } finally {
@@ -90,13 +102,15 @@ async function joinModules(): Promise<void> {
       entryPoints: ["main.ts", ...WORKERS],
       outdir: "out",
       entryNames: "[name]",
-      outExtension: { ".js": ".ts" },
       bundle: true,
       splitting: true,
       format: "esm",
       platform: "node",
       target: "es2022",
       banner: { js: REQUIRE },
+      inject: [`${root}scripts/lazy_segmenter.ts`],
+      define: { "Intl.Segmenter": "LazySegmenter" },
+      plugins: [SHORT_PACKAGES],
       minifyWhitespace: true,
       minifySyntax: true,
       lineLimit: 120, // stacks are to lead somewhere
@@ -112,6 +126,29 @@ async function joinModules(): Promise<void> {
   for await (const { name } of Deno.readDir(`${work}/out`)) await Deno.utime(`${work}/out/${name}`, 0, 0);
 }
 
+/** Joined modules are JavaScript: as TypeScript, Deno would embed them twice and take longer to load them. */
+async function renameWorkers(): Promise<void> {
+  for (const worker of WORKERS) {
+    const folder = `${work}/${worker.replace(/[^/]*$/, "")}`;
+    const name = worker.replace(/^.*\//, "");
+    let isUsed = false;
+    for await (const { name: other, isFile } of Deno.readDir(folder)) {
+      if (!isFile) continue;
+      const text = await Deno.readTextFile(`${folder}${other}`);
+      const renamed = text.replaceAll(`new URL("./${name}"`, `new URL("./${moduleOf(name)}"`);
+      if (renamed === text) continue;
+      isUsed = true;
+      await Deno.writeTextFile(`${folder}${other}`, renamed);
+    }
+    if (!isUsed) throw new Error(`nothing in its folder starts the Worker ${worker}`);
+  }
+}
+
+/** The joined module that an entry point has become. */
+function moduleOf(entryPoint: string): string {
+  return entryPoint.replace(/^.*\//, "").replace(/\.ts$/, ".js");
+}
+
 /**
  * Without Deno's cache of compiled code: it would be a file of a known name in /tmp, whose owner nobody asks for, read by
  * root as well. It would save 12 ms of a start.
@@ -120,9 +157,9 @@ async function compile(): Promise<number> {
   const output = resolve(values.output);
   await Deno.mkdir(new URL(".", `file://${output}`).pathname, { recursive: true });
   const args = ["compile", "--quiet", "--no-check", "--no-code-cache", "--allow-all", "--output", output, V8_FLAGS];
-  for (const file of [...WORKERS, LICENCES]) args.push("--include", file.replace(/^.*\//, ""));
+  for (const file of [...WORKERS.map(moduleOf), LICENCES]) args.push("--include", file);
   if (values.target !== undefined) args.push("--target", values.target);
-  const status = await deno([...args, "main.ts"], `${work}/out`);
+  const status = await deno([...args, moduleOf("main.ts")], `${work}/out`);
   if (status === 0) await checkMachine(output, values.target ?? Deno.build.target);
   return status;
 }
