@@ -8,7 +8,7 @@ const FILE_NAME = /^(sha256_[0-9a-f]{64}|sha512_[0-9a-f]{128})(?:\.([0-9a-f]{16}
 /** Marks a span as present in a map file. */
 export const PRESENT = 1;
 /** Blocks of `stat` are of so many bytes, whatever the file system's are. */
-const STAT_BLOCK_BYTES = 512;
+export const STAT_BLOCK_BYTES = 512;
 
 /** What is kept of one layer. */
 export interface CachedLayer {

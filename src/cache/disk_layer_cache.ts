@@ -1,6 +1,6 @@
 import { fstatSync, futimesSync, readSync, writeSync } from "node:fs";
 import { ClipError, digestAlgorithm, digestHex, messageOf } from "../base/mod.ts";
-import { PRESENT, removeMaps } from "./cache_folder.ts";
+import { PRESENT, removeMaps, STAT_BLOCK_BYTES } from "./cache_folder.ts";
 import type { CacheRoom, PunchableLayer } from "./cache_room.ts";
 import type { LayerCache, LayerKey, LayerUse } from "./layer_cache.ts";
 import { LockableFile, WHOLE_FILE } from "./lockable_file.ts";
@@ -201,7 +201,7 @@ export class DiskLayerCache implements LayerCache, PunchableLayer {
       for (const span of spans) if (isChosen[span] === 1) this.#mark(span, 0);
       const { spanOffsets } = this.#use!;
       for (const { start, end } of runs) this.#data.punch(spanOffsets[start]!, spanOffsets[end]!);
-      return (before - fstatSync(this.#data.descriptor).blocks) * 512;
+      return (before - fstatSync(this.#data.descriptor).blocks) * STAT_BLOCK_BYTES;
     }) ?? 0;
   }
 

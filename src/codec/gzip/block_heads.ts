@@ -1,7 +1,6 @@
 import type { BlockHead } from "../codec.ts";
+import { MAX_BLOCK_HEADER_BYTES } from "./kernel/mod.ts";
 
-/** A dynamic block's header in full, begun anywhere in a byte: 3 + 14 + 19 · 3 + (286 + 30) · 7 bits. */
-const MAX_HEAD_BYTES = 287;
 /** Blocks of fewer plain bytes are forgotten once they have ended: an end of a block is near their places anyway. */
 const MIN_BLOCK_BYTES = 4 * 1024;
 /** So that the blocks of 192 KiB are remembered. */
@@ -21,8 +20,8 @@ export class BlockHeads {
   #slots: Slot[] = Array.from({ length: SLOTS }, () => ({
     bitOffset: -1,
     plainOffset: 0,
-    bytes: new Uint8Array(MAX_HEAD_BYTES),
-    filled: MAX_HEAD_BYTES,
+    bytes: new Uint8Array(MAX_BLOCK_HEADER_BYTES),
+    filled: MAX_BLOCK_HEADER_BYTES,
     endBitOffset: -1,
   }));
   #current = 0;
@@ -42,9 +41,9 @@ export class BlockHeads {
   /** Takes what is missing of the current block's head from `bytes`, whose first is at `offset` of the blob. */
   fill(bytes: Uint8Array, offset: number): void {
     const slot = this.#slots[this.#current]!;
-    if (slot.filled === MAX_HEAD_BYTES) return;
+    if (slot.filled === MAX_BLOCK_HEADER_BYTES) return;
     const from = Math.max(Math.floor(slot.bitOffset / 8) + slot.filled - offset, 0);
-    const endExclusive = Math.min(from + MAX_HEAD_BYTES - slot.filled, bytes.length);
+    const endExclusive = Math.min(from + MAX_BLOCK_HEADER_BYTES - slot.filled, bytes.length);
     if (from >= endExclusive) return;
     slot.bytes.set(bytes.subarray(from, endExclusive), slot.filled);
     slot.filled += endExclusive - from;

@@ -1,5 +1,5 @@
 import { assert } from "../../../base/mod.ts";
-import { CELL_COUNT, LOG_REACH_BYTES } from "../engine.ts";
+import { CELL_COUNT, LOG_REACH_BYTES, type SymbolPlace } from "../engine.ts";
 import { instantiateKernel, type KernelExports } from "./kernel_module.ts";
 import { KernelStop, REFUSALS } from "./kernel_stop.ts";
 
@@ -23,12 +23,6 @@ export interface BlockResume {
   readonly header: Uint8Array;
   /** Where the symbol, or byte of a stored block, begins. */
   readonly symbolBitOffset: number;
-}
-
-/** A place between two symbols of a block. */
-export interface LoggedPlace {
-  readonly plainOffset: number;
-  readonly bitOffset: number;
 }
 
 /**
@@ -228,7 +222,7 @@ export class InflateKernel {
   }
 
   /** Of the places behind matches less than half of CELL_BYTES from `plainOffset`, the lightest; undefined for none. */
-  lightestNear(plainOffset: number): LoggedPlace | undefined {
+  lightestNear(plainOffset: number): SymbolPlace | undefined {
     const address = this.#exports.lightestNear(plainOffset % 2 ** 32);
     if (address === 0) return undefined;
     const low = (at: number) => this.#view.getUint32(address + at, true);
@@ -236,7 +230,7 @@ export class InflateKernel {
     const placeLow = (low(0) + (low(8) & 511)) >>> 0;
     return {
       plainOffset: here.plain - modulo32(here.plain - placeLow),
-      bitOffset: here.bits - modulo32(here.bits - low(4)),
+      compressedBitOffset: here.bits - modulo32(here.bits - low(4)),
     };
   }
 

@@ -119,8 +119,7 @@ export class KernelEngine implements InflateEngine, SymbolSense {
   }
 
   lightestNear(plainOffset: number): SymbolPlace | undefined {
-    const place = this.#kernel.lightestNear(plainOffset);
-    return place && { plainOffset: place.plainOffset, compressedBitOffset: place.bitOffset };
+    return this.#kernel.lightestNear(plainOffset);
   }
 
   mark(plainOffset: number): number {

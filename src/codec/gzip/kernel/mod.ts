@@ -7,6 +7,6 @@
  * them to inflate_wasm.ts, which is kept in the repository, as base64: so it loads in a compiled executable and in
  * Workers without a file of its own, in any number of instances.
  */
-export { type BlockResume, InflateKernel, type LoggedPlace, MAX_BLOCK_HEADER_BYTES, WINDOW_BYTES } from "./kernel.ts";
+export { type BlockResume, InflateKernel, MAX_BLOCK_HEADER_BYTES, WINDOW_BYTES } from "./kernel.ts";
 export { KernelEngine } from "./kernel_engine.ts";
 export { KernelStop } from "./kernel_stop.ts";

@@ -186,7 +186,7 @@ Deno.test("kernel: starts at the places that the log finds light", () => {
         const middle = Math.max(0, kernel.plainOffset - WINDOW_BYTES - random.below(40_000));
         const light = kernel.lightestNear(middle);
         if (light === undefined) continue;
-        const { plainOffset, bitOffset } = light;
+        const { plainOffset, compressedBitOffset: bitOffset } = light;
         assert.ok(Math.abs(plainOffset - middle) <= CELL_BYTES / 2);
         kernel.mark(plainOffset);
         const headerBitOffset = headers.findLast((header) => header < bitOffset)!;
@@ -228,7 +228,7 @@ Deno.test("kernel: weighs places by what is copied over them", () => {
       assert.equal(weight, crossing * (258 + 4), `cell ${cell}`);
     });
     const light = kernel.lightestNear(2 ** 33 + end - 258);
-    assert.deepEqual(light, { plainOffset: 2 ** 33 + end, bitOffset: kernel.bitOffset - 7 });
+    assert.deepEqual(light, { plainOffset: 2 ** 33 + end, compressedBitOffset: kernel.bitOffset - 7 });
   }
 });
 
