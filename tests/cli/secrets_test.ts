@@ -182,7 +182,9 @@ mountTest("planted secrets are in no output, log, trace, metric, archive or cach
       for (const mode of Object.keys(modes)) {
         modes[mode]!();
         await witness.clip(index(mode), ways["file"]);
-        await witness.clip(["doctor", image], ways["refresh"]);
+        if (["well", "refusedByTokens", "hostile"].includes(mode)) {
+          await witness.clip(["doctor", image], ways["refresh"]);
+        }
       }
       helpers.add("clipsecret", `echo ${SECRETS["helper"]}; echo ${SECRETS["helper"]} >&2; exit 1`);
       await witness.clip(index("helper"), ways["helper"]);
