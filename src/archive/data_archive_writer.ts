@@ -7,13 +7,13 @@ import { dataOffset, layOut, type PackedSection } from "./encode_archive.ts";
  * and at last the header and the table of sections. Until that is there, the file begins with zeros and is no archive.
  */
 export class DataArchiveWriter {
-  #file: PlacedFile;
+  #file: Pick<PlacedFile, "write">;
   #start: number;
   #dataBytes = 0;
   #hash = createHash("sha256");
 
   /** Writes nothing yet. `hasProfile`: whether a profile will be among the sections. */
-  constructor(file: PlacedFile, { hasProfile }: { hasProfile: boolean }) {
+  constructor(file: Pick<PlacedFile, "write">, { hasProfile }: { hasProfile: boolean }) {
     this.#file = file;
     this.#start = dataOffset(hasProfile);
   }

@@ -10,6 +10,8 @@ import {
   verifyDigest,
 } from "../base/mod.ts";
 import { checkTree } from "./check_tree.ts";
+import type { PackedSection } from "./encode_archive.ts";
+import { readPackedSections } from "./with_profile.ts";
 import { blobPlaces } from "./blob_places.ts";
 import { inflateInto } from "./inflate_into.ts";
 import { type CheckpointRecord, LayerTables } from "./layer_tables.ts";
@@ -108,6 +110,13 @@ export class Archive {
     if (offset === undefined) return undefined;
     const endExclusive = offset + this.image.layers[layer]!.compressedBytes;
     return new PartRangeSource(this.#source, { offset, endExclusive }, `layer ${layer} in ${this.description}`);
+  }
+
+  /** Its sections as they are stored, but for the data, checked: what another archive is made of. */
+  packedSections(): Promise<PackedSection[]> {
+    const { sections, profile } = this.table;
+    const all = SECTION_NAMES.map((name) => sections[name]);
+    return readPackedSections(this.#source, profile === undefined ? all : [...all, profile]);
   }
 
   /** The image's manifest, verbatim, checked against its digest. */

@@ -1,8 +1,8 @@
-import type { RangeSource } from "../base/mod.ts";
+import { assert, type RangeSource } from "../base/mod.ts";
 import { layOut, type PackedSection, packSection } from "./encode_archive.ts";
 import { SECTION_NAMES } from "./layout.ts";
 import { encodeProfile, type ProfileRange } from "./profile_section.ts";
-import { readSectionTable, readStored, type SectionTable } from "./read_sections.ts";
+import { readSectionTable, readStored, type SectionInfo } from "./read_sections.ts";
 
 /**
  * The archive in `source` with this profile instead of the one it had; with none where `ranges` is empty. All else stays
@@ -11,7 +11,7 @@ import { readSectionTable, readStored, type SectionTable } from "./read_sections
  */
 export async function* withProfile(source: RangeSource, ranges: readonly ProfileRange[]): AsyncGenerator<Uint8Array> {
   const table = await readSectionTable(source);
-  const sections = await readPackedSections(source, table);
+  const sections = await readPackedSections(source, SECTION_NAMES.map((name) => table.sections[name]));
   if (ranges.length > 0) sections.push(packSection("profile", encodeProfile(ranges)));
   const { data } = table;
   const { head, rest } = layOut(sections, data);
@@ -22,15 +22,16 @@ export async function* withProfile(source: RangeSource, ranges: readonly Profile
   yield* rest;
 }
 
-/** The sections that every archive has, as `source` holds them, checked against their digests. @throws {CorruptError} */
+/** These sections, none of which is `data`, as `source` holds them, checked against their digests. @throws {CorruptError} */
 export async function readPackedSections(
   source: RangeSource,
-  { sections }: Pick<SectionTable, "sections">,
+  sections: readonly SectionInfo[],
 ): Promise<PackedSection[]> {
   const packed: PackedSection[] = [];
-  for (const name of SECTION_NAMES) {
-    const { deflated, plainBytes, digest } = sections[name];
-    packed.push({ name, deflated, plainBytes, digest, stored: await readStored(source, sections[name]) });
+  for (const section of sections) {
+    const { name, deflated, plainBytes, digest } = section;
+    assert(name !== "data", "data are passed on, not held");
+    packed.push({ name, deflated, plainBytes, digest, stored: await readStored(source, section) });
   }
   return packed;
 }

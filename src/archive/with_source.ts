@@ -1,6 +1,6 @@
 import type { RangeSource } from "../base/mod.ts";
 import { joinPieces, layOut, packSection } from "./encode_archive.ts";
-import { readSection, readSectionTable, readStored } from "./read_sections.ts";
+import { readSection, readSectionTable } from "./read_sections.ts";
 import { readPackedSections } from "./with_profile.ts";
 
 /**
@@ -10,10 +10,8 @@ import { readPackedSections } from "./with_profile.ts";
  */
 export async function withSource(source: RangeSource, reference: string): Promise<Uint8Array[]> {
   const table = await readSectionTable(source);
-  const packed = await readPackedSections(source, table);
-  if (table.profile !== undefined) {
-    packed.push({ ...table.profile, name: "profile", stored: await readStored(source, table.profile) });
-  }
+  const sections = [...Object.values(table.sections), ...(table.profile === undefined ? [] : [table.profile])];
+  const packed = await readPackedSections(source, sections);
   const image = JSON.parse(new TextDecoder().decode((await readSection(source, table.sections.image)).slice()));
   if (image.source === reference) return joinPieces(layOut(packed));
   const changed = packSection("image", new TextEncoder().encode(JSON.stringify({ ...image, source: reference })));

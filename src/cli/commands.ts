@@ -21,6 +21,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./commands/create.ts")).create,
   },
   {
+    name: "convert",
+    summary: "Put an image's layers into its .clip file, for use without the registry.",
+    load: async () => (await import("./commands/convert.ts")).convert,
+  },
+  {
     name: "mount",
     summary: "Show an image's root file system in a directory.",
     load: async () => (await import("./commands/mount.ts")).mount,
