@@ -33,6 +33,8 @@ const SPAN_MEMORY_BYTES = 4 * 1024 * 1024;
 /** Of a start that waits for 999 others. */
 const DEADLINE_MS = 300_000;
 const RETRY = { ...DEFAULT_RETRY, patienceMs: DEADLINE_MS };
+/** All workers share one process, which is slower than a thousand machines: it is not to be taken for the cache's fault. */
+const REMOTE_TIMEOUT_MS = 20_000;
 /** Number of the root's inode. */
 const ROOT = 1;
 
@@ -65,7 +67,7 @@ export async function measureStampedePart({ folder, say }: ReportOptions): Promi
     stoppers.push(limited.stop);
     const reference = { ...direct.reference, registry: limited.host };
     const rows: StampedeRow[] = [];
-    for (const useProfile of [false, true]) {
+    for (const useProfile of [true, false]) {
       for (const useRemote of [false, true]) {
         const way = `${useProfile ? "profile" : "no profile"}${useRemote ? ", remote cache" : ""}`;
         const redis = useRemote ? await startRedis(folder) : undefined;
@@ -182,7 +184,11 @@ async function startRedis(folder: string): Promise<{ cache: RemoteCache; stop():
     args: (port) => ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder],
   });
   await server.start();
-  const cache = openRemoteCache([`redis://127.0.0.1:${server.port}`], { log: SILENT, env: () => undefined });
+  const cache = openRemoteCache([`redis://127.0.0.1:${server.port}`], {
+    log: SILENT,
+    env: () => undefined,
+    timeoutMs: REMOTE_TIMEOUT_MS,
+  });
   return {
     cache,
     async stop() {

@@ -30,12 +30,18 @@ export { IndexCache, type LayerProgress } from "./indexer/mod.ts";
 export type { ArchiveMount } from "./mount/mod.ts";
 export {
   type Credential,
+  type Endpoint,
   type FoundLogin,
   type GivenLogin,
+  type HostGate,
+  type HostGates,
   type Login,
   type LoginQuery,
   type LoginRequest,
   Logins,
   type LoginsOptions,
+  Network,
+  type NetworkOptions,
   type SourceOptions,
+  type TlsFiles,
 } from "./oci/mod.ts";

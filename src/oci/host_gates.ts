@@ -1,5 +1,7 @@
 /** How many requests to one host may be under way. Above what the readers of a mount ask for at once. */
 const DEFAULT_MAX_REQUESTS = 32;
+/** However many it refuses: a reader is not to wait for a long prefetch. */
+const LEAST_REQUESTS = 2;
 /** A host may ask for silence, but not for more of it than this. */
 const MAX_PAUSE_MS = 60_000;
 /** Without Retry-After: the pause after the first refusal, which doubles with each that follows, … */
@@ -130,7 +132,7 @@ export class HostGate {
     this.#failures = 0;
     this.#openMs = 0;
     const isNew = sentMs >= this.#pauseUntilMs;
-    if (isNew) this.#allowed = Math.max(1, this.#allowed / 2);
+    if (isNew) this.#allowed = Math.max(Math.min(LEAST_REQUESTS, this.#maxRequests), this.#allowed / 2);
     if (isNew) this.#refusals++;
     const backoffMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#refusals - 1), MAX_BACKOFF_MS);
     if (retryAfterMs !== undefined) {

@@ -164,7 +164,10 @@ function matchLength(name: string, prefix: string): number {
 
 function parseRegistries(file: TomlTable): Registry[] {
   if (file.value("registries") !== undefined) {
-    throw new ClipError("unsupported", `${file.path}: version 1 of registries.conf is not read; write [[registry]]`);
+    throw new ClipError(
+      "unsupported",
+      `${file.path}: version 1 is not read; write [[registry]], or give --registries-conf none`,
+    );
   }
   return file.tables("registry").map((table) => {
     const location = parseLocation(table);

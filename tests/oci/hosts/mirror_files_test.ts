@@ -114,7 +114,7 @@ Deno.test("registries.conf: which files, in which order; what is wrong is said b
     assert.match(await wrong("[[registry]\n"), /^FILE:1:\d+: /);
     assert.equal(
       await wrong("[registries.search]\nregistries = []"),
-      "FILE: version 1 of registries.conf is not read; write [[registry]]",
+      "FILE: version 1 is not read; write [[registry]], or give --registries-conf none",
     );
     assert.equal(await wrong("[[registry]]\nblocked = true"), "FILE: registry[0].location: expected a registry");
     assert.equal(
