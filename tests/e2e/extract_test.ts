@@ -59,7 +59,9 @@ e2eTest("extract: stopped by SIGINT and kill -9, it goes on where it was", REGIS
       continue;
     }
     stops++;
-    assert.deepEqual([code, stderr], signal === "SIGINT" ? [130, "clip: interrupted\n"] : [137, ""]);
+    assert.equal(code, signal === "SIGINT" ? 130 : 137, stderr);
+    // Nothing where it had hardly begun: then the signal's own effect is the same.
+    assert.match(stderr, signal === "SIGINT" ? /^(clip: interrupted\n)?$/ : /^$/);
     checkWholeFiles(await listTree(bench.path(out)), expected);
   }
   proxy.bytesPerSecond = Infinity;
