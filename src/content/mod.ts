@@ -25,6 +25,6 @@ export {
   profileOf,
 } from "./profile.ts";
 export { ProfileRecorder } from "./profile_recorder.ts";
-export { type Piece, planRead } from "./read_plan.ts";
+export { type Piece, planRead, planRun, type Run } from "./read_plan.ts";
 export { type VerifiedLayers, verifyLayers } from "./verify_layers.ts";
 export { type VerifiedCache, verifyCache } from "./verify_cache.ts";

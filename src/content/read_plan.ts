@@ -64,16 +64,19 @@ function firstExtent(tree: Tree, inode: number, offset: number): number {
 
 /** What is decoded as a whole. Numbers of spans and checkpoints are archive-wide. */
 export interface Run {
+  /** Number of the layer. */
   readonly layer: number;
   /** The checkpoint that decoding starts from. */
   readonly checkpoint: number;
   /** The spans it passes: [firstSpan, endSpan). */
   readonly firstSpan: number;
+  /** See `firstSpan`. */
   readonly endSpan: number;
   /** Plain bytes from the checkpoint to the end of the last span. */
   readonly plainBytes: number;
   /** The bytes of the blob that hold them. */
   readonly compressedOffset: number;
+  /** See `compressedOffset`. */
   readonly compressedEndExclusive: number;
 }
 

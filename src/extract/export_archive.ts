@@ -72,7 +72,7 @@ class Export {
     const { content, selection, signal, log } = options;
     this.#options = options;
     this.#tree = selection.tree;
-    this.#ahead = new FetchAhead(content, filesOf(selection), signal);
+    this.#ahead = new FetchAhead(content, () => filesOf(selection), signal);
     this.#shortfalls = new Shortfalls(log);
   }
 

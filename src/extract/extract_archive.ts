@@ -126,7 +126,7 @@ class Extraction {
       sameOwner,
       mayReplace: overwrite || state.isResumed,
     });
-    this.#ahead = new FetchAhead(content, selection.files, signal);
+    this.#ahead = new FetchAhead(content, () => selection.files, signal);
   }
 
   async run(): Promise<Extracted> {

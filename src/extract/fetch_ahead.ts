@@ -1,12 +1,12 @@
 import type { LayerTables } from "../archive/mod.ts";
 import { MIB } from "../base/mod.ts";
-import type { Content, SpanRange } from "../content/mod.ts";
+import { type Content, planRun, type SpanRange } from "../content/mod.ts";
 import { dataOf } from "./data_of.ts";
 
 /** When less than this has been asked for and not been used yet, more is asked for… */
-const LOW_WATER_BYTES = 32 * MIB;
-/** …up to this, so that requests stay long. In memory alone, twice as much is kept. */
-const HIGH_WATER_BYTES = 64 * MIB;
+const LOW_WATER_BYTES = 24 * MIB;
+/** …up to this and a run, so that requests stay long. In memory alone, more than twice as much is kept. */
+const HIGH_WATER_BYTES = 48 * MIB;
 /** Large files are looked at in parts of this. */
 const PART_BYTES = 8 * MIB;
 
@@ -21,24 +21,32 @@ interface Part {
 /**
  * Has the spans of files fetched before they are read, in the order in which they will be read, and never further ahead
  * than a cache of no great size can hold: so each span is fetched once. Spans that lie side by side are asked for
- * together. What cannot be had is not told here: whoever reads there will be told.
+ * together, and all that is needed of a run at once: later, it would be decoded from its checkpoint again. What cannot be
+ * had is not told here: whoever reads there will be told.
  */
 export class FetchAhead {
   #content: Content;
   #signal: AbortSignal;
   #parts: Generator<{ endByte: number; lengthBytes: number; spans: number[] }>;
-  #wanted: Uint8Array;
+  /** Of each span, 1 where it is needed and has not been asked for. */
+  #needed: Uint8Array;
   #ahead: Part[] = [];
   #aheadBytes = 0;
   #isAtEnd = false;
 
   /** Asks for nothing yet. @param files In the order in which they will be read, each from its start to its end. */
-  constructor(content: Content, files: Iterable<number>, signal: AbortSignal) {
+  constructor(content: Content, files: () => Iterable<number>, signal: AbortSignal) {
     this.#content = content;
     this.#signal = signal;
-    const { layers } = content.archive;
-    this.#wanted = new Uint8Array(layers.firstSpan[layers.layerCount]!);
-    this.#parts = this.#cut(files);
+    const { layers, tree } = content.archive;
+    this.#needed = new Uint8Array(layers.firstSpan[layers.layerCount]!);
+    for (const inode of files()) {
+      for (const { layer, plainOffset, lengthBytes } of dataOf(tree, inode)) {
+        const end = layers.spanAt(layer, plainOffset + lengthBytes - 1) + 1;
+        this.#needed.fill(1, layers.spanAt(layer, plainOffset), end);
+      }
+    }
+    this.#parts = this.#cut(files());
   }
 
   /** So many bytes of data have been read, from the first file on, holes not counted: what is skipped counts as read. */
@@ -61,7 +69,7 @@ export class FetchAhead {
       const { endByte, lengthBytes, spans: added } = next.value;
       if (endByte <= readBytes) {
         // Skipped: what follows may have to have them.
-        for (const span of added) this.#wanted[span] = 0;
+        for (const span of added) this.#needed[span] = 1;
         continue;
       }
       let spanBytes = 0;
@@ -83,7 +91,7 @@ export class FetchAhead {
     last.weightBytes += weightBytes;
   }
 
-  /** The files' data in parts, and the spans of each that no part before it has. */
+  /** The files' data in parts, and for each the spans of its runs that are needed, unless a part before it has them. */
   *#cut(files: Iterable<number>): Generator<{ endByte: number; lengthBytes: number; spans: number[] }> {
     const { layers, tree } = this.#content.archive;
     let endByte = 0;
@@ -95,13 +103,20 @@ export class FetchAhead {
           const spans: number[] = [];
           const last = layers.spanAt(layer, plainOffset + at + partBytes - 1);
           for (let span = layers.spanAt(layer, plainOffset + at); span <= last; span++) {
-            if (this.#wanted[span] === 1) continue;
-            this.#wanted[span] = 1;
-            spans.push(span);
+            if (this.#needed[span] === 1) this.#takeRun(layer, span, spans);
           }
           yield { endByte, lengthBytes: partBytes, spans };
         }
       }
+    }
+  }
+
+  #takeRun(layer: number, span: number, spans: number[]): void {
+    const { firstSpan, endSpan } = planRun(this.#content.archive.layers, layer, span, false);
+    for (let other = firstSpan; other < endSpan; other++) {
+      if (this.#needed[other] === 0) continue;
+      this.#needed[other] = 0;
+      spans.push(other);
     }
   }
 }

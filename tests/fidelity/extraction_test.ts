@@ -39,10 +39,14 @@ e2eTest("extraction: all cases that can share an image", ["/dev/fuse", ...NEEDS]
   assert.deepEqual(compareTrees(await listTree(bench.path("shared-extracted")), expected), []);
   await bench.mustClip(["export", "shared.clip", "-o", "shared.tar", ...QUIET]);
   assert.deepEqual(compareTrees(await untar(bench, "shared"), expected), []);
+  // And packed again, data and all.
+  await bench.mustClip(["create", bench.path("shared-extracted"), "-o", "packed.clip"]);
+  await bench.mustClip(["extract", "packed.clip", "again", "--offline", ...QUIET]);
+  assert.deepEqual(compareTrees(await listTree(bench.path("again")), expected), []);
   // Holes are holes, in both.
   const find = ["find", "-name", "all-hole", "-size", "+500k", "-printf", "%b\n"];
-  for (const way of ["extracted", "untarred"]) {
-    assert.equal(await mustRun(find, { cwd: bench.path(`shared-${way}`) }), "0\n", way);
+  for (const way of ["shared-extracted", "shared-untarred", "again"]) {
+    assert.equal(await mustRun(find, { cwd: bench.path(way) }), "0\n", way);
   }
 });
 
