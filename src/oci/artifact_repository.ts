@@ -42,7 +42,10 @@ export class ArtifactRepository {
 
   /** The options' signal ends everything. */
   constructor({ registry, repository }: Pick<DockerReference, "registry" | "repository">, options: SourceOptions) {
-    this.#client = new RepositoryReader({ transport: "docker", registry, repository }, options);
+    this.#client = new RepositoryReader({ transport: "docker", registry, repository }, options, {
+      // By a tag it is believed what belongs to an image: that is not for a mirror to say.
+      tagsFrom: "registry",
+    });
     this.#blobs = blobContext(this.#client);
     this.#signal = options.signal;
     this.name = this.#client.name;

@@ -33,6 +33,7 @@ export class RepositoryReader {
   readonly name: string;
   readonly log: Logger;
   readonly #reference: DockerReference;
+  readonly #tagsFrom: "anywhere" | "registry";
   readonly #options: SourceOptions;
   readonly #policy: RetryPolicy | undefined;
   readonly #closer = new AbortController();
@@ -43,8 +44,16 @@ export class RepositoryReader {
   readonly #lastGivers = new LRUCache<string, Place>({ max: MAX_REMEMBERED });
   #places: Promise<Place[]> | undefined;
 
-  /** Sends nothing. */
-  constructor(reference: DockerReference, options: SourceOptions) {
+  /**
+   * Sends nothing.
+   * @param rules `tagsFrom`: whether mirrors are asked what tags mean. Default: they are.
+   */
+  constructor(
+    reference: DockerReference,
+    options: SourceOptions,
+    { tagsFrom = "anywhere" }: { readonly tagsFrom?: "anywhere" | "registry" } = {},
+  ) {
+    this.#tagsFrom = tagsFrom;
     this.name = `${reference.registry}/${reference.repository}`;
     this.log = options.log;
     this.#reference = reference;
@@ -78,7 +87,7 @@ export class RepositoryReader {
     if (typeof path !== "string" || (request.access ?? "pull") !== "pull") {
       return await all.at(-1)!.client.open(request);
     }
-    const places = all.filter(({ endpoint }) => serves(endpoint, path));
+    const places = all.filter(({ endpoint }) => this.#maySay(endpoint, path));
     for (const [number, place] of places.entries()) {
       const isLast = number === places.length - 1;
       if (!isLast && place.rest?.isResting(path)) continue;
@@ -126,6 +135,14 @@ export class RepositoryReader {
     );
   }
 
+  /** Whether a place may be asked for a path below the repository. */
+  #maySay(endpoint: Endpoint, path: string): boolean {
+    // What belongs to an image may have been added since a mirror has looked.
+    if (path.startsWith("referrers/")) return !endpoint.isMirror;
+    if (isDigest(path.slice(path.indexOf("/") + 1))) return endpoint.servesDigests;
+    return this.#tagsFrom === "registry" ? !endpoint.isMirror : endpoint.resolvesTags;
+  }
+
   #noteFailure({ endpoint }: Place, rest: MirrorRest, error: ClipError, path: string): void {
     const isMissing = error.code === "not_found" || error.code === "unsupported" || error.code === "digest_mismatch";
     const restMs = isMissing ? rest.lacks(path) : rest.failed(error instanceof RegistryError ? error : undefined);
@@ -157,11 +174,4 @@ export class RepositoryReader {
       return { endpoint, client, rest: isLast ? undefined : new MirrorRest() };
     });
   }
-}
-
-/** Whether a place may be asked for a path below the repository. */
-function serves(endpoint: Endpoint, path: string): boolean {
-  // What belongs to an image may have been added since a mirror has looked.
-  if (path.startsWith("referrers/")) return !endpoint.isMirror;
-  return isDigest(path.slice(path.indexOf("/") + 1)) ? endpoint.servesDigests : endpoint.resolvesTags;
 }

@@ -1,7 +1,14 @@
 /** Mirrors that fail in every way, over real HTTP. */
 import assert from "node:assert/strict";
 import type { Digest, RangeSource } from "../../../src/base/mod.ts";
-import { type BlobStore, Network, openBlobStore, parseImageReference, resolveDigest } from "../../../src/oci/mod.ts";
+import {
+  ArtifactRepository,
+  type BlobStore,
+  Network,
+  openBlobStore,
+  parseImageReference,
+  resolveDigest,
+} from "../../../src/oci/mod.ts";
 import { addImage, type FakeRegistry, noise, startFakeRegistry } from "../fake_registry.ts";
 import { withFolder } from "../make_layout.ts";
 import { assertBytes, collect, failure, quickOptions, writeTemporary } from "../test_support.ts";
@@ -162,4 +169,27 @@ Deno.test("when all fail, the registry's own error is told", () =>
     upstream.always = { kind: "status", status: 404 };
     const error = await failure(() => blob.readRange(MIDDLE), "not_found");
     assert.match(error.message, new RegExp(upstream.host));
+  }));
+
+Deno.test("which index belongs to an image is not for a mirror to say", () =>
+  withMirrors(async ({ first, second, upstream, options }) => {
+    const image = addImage(upstream, { tag: "v1" });
+    const mediaType = "application/vnd.oci.image.index.v1+json";
+    const tag = image.digest.replace(":", "-");
+    for (const mirror of [first, second]) {
+      mirror.addManifest(
+        { schemaVersion: 2, mediaType, manifests: [{ mediaType, digest: image.digest, size: 1 }] },
+        mediaType,
+        tag,
+      );
+    }
+    const repository = new ArtifactRepository({ registry: upstream.host, repository: "some/image" }, options);
+    try {
+      assert.deepEqual((await repository.list(image.digest as Digest, "")).entries, []);
+      assert.equal(await repository.read("kept"), undefined);
+    } finally {
+      repository.close();
+    }
+    assert.deepEqual(first.seen.length + second.seen.length, 0);
+    assert.ok(upstream.seen.some(({ path }) => path.endsWith(`manifests/${tag}`)));
   }));
