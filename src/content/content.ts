@@ -194,9 +194,12 @@ export class Content {
     return layers.spanAt(layer, tree.plainOffset(inode) + tree.sizeBytes(inode) - 1) + 1;
   }
 
-  /** Has threads ready for reads that are about to come. */
+  /** Has threads ready, and the source open, for reads that are about to come. Asks the source for nothing. */
   warm(): void {
-    if (!this.#options.offline) this.#fetcher.warm();
+    if (this.#options.offline || this.archive.layers.layerCount === 0) return;
+    this.#fetcher.warm();
+    // Who reads will be told why it cannot be had.
+    (async () => await this.#options.blob(0))().catch(() => {});
   }
 
   /** From now on the observer hears of each span's first touch, of those too that the serving thread answers. */
