@@ -79,3 +79,50 @@ Deno.test("requests go through the proxy, whose password nobody sees; NO_PROXY k
     await server.shutdown();
   }
 });
+
+Deno.test("https goes through the proxy as a tunnel, to a host that only the proxy knows", () =>
+  withTls((port) =>
+    withFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/ca.pem`, AUTHORITY);
+      const heads: string[] = [];
+      const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const served = (async () => {
+        for await (const client of listener) {
+          const head = new Uint8Array(4096);
+          heads.push(new TextDecoder().decode(head.subarray(0, await client.read(head) ?? 0)));
+          const server = await Deno.connect({ hostname: "127.0.0.1", port });
+          await client.write(new TextEncoder().encode("HTTP/1.1 200 go\r\n\r\n"));
+          // Both ends may break off.
+          client.readable.pipeTo(server.writable).catch(() => {});
+          server.readable.pipeTo(client.writable).catch(() => {});
+        }
+      })();
+      const env = (name: string) =>
+        name === "https_proxy" ? `http://me:planted@127.0.0.1:${listener.addr.port}` : undefined;
+      try {
+        // The certificate is not for that name: so TLS was spoken with the registry itself.
+        const error = await failure(() => ping("registry.invalid", { env, caFiles: [`${folder}/ca.pem`] }), "network");
+        assert.match(error.message, /invalid peer certificate: .*NotValidForName|certificate not valid for name/);
+        assert.doesNotMatch(error.message, /planted/);
+        assert.match(heads[0]!, /^CONNECT registry\.invalid:443 HTTP\/1\.1\r\n/);
+        assert.match(heads[0]!, new RegExp(`proxy-authorization: Basic ${btoa("me:planted")}\r\n`, "i"));
+      } finally {
+        listener.close();
+        await served;
+      }
+    })
+  ));
+
+Deno.test("a registry at an IPv6 address", async () => {
+  const tls = { cert: SERVER_CERTIFICATE, key: SERVER_KEY };
+  const server = Deno.serve({ ...tls, port: 0, hostname: "::1", onListen: () => {} }, () => new Response("{}"));
+  try {
+    await withFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/ca.pem`, AUTHORITY);
+      const registry = `[::1]:${server.addr.port}`;
+      assert.equal((await ping(registry, { caFiles: [`${folder}/ca.pem`] })).origin, `https://${registry}`);
+    });
+  } finally {
+    await server.shutdown();
+  }
+});
