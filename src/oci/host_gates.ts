@@ -189,8 +189,9 @@ export class HostGate {
       this.#waiting.delete(enter);
       enter();
     }
-    const isPaused = Date.now() < this.#pauseUntilMs;
-    if (this.#waiting.size === 0 || !isPaused || this.#timer !== undefined) return;
+    if (this.#waiting.size === 0 || this.#timer !== undefined) return;
+    // Who leaves lets the next one in. Else it is the pause, even if that has come to its end since it was looked at.
+    if (this.#underWay >= Math.floor(this.#allowed)) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#letIn();

@@ -146,3 +146,19 @@ Deno.test("bodies come no faster than the bandwidth", () => {
   }
   assert.equal(new HostGates().gate("https://a.example").transferMs(1e9), 0);
 });
+
+Deno.test("a pause that ends while it is looked at keeps nobody back", async () => {
+  const { now } = Date;
+  for (let pauseMs = 1; pauseMs <= 8; pauseMs++) {
+    let nowMs = 1000;
+    Date.now = () => nowMs;
+    try {
+      const gate = new HostGates().gate("https://a.example");
+      gate.pause(pauseMs);
+      Date.now = () => nowMs++;
+      await gate.enter(FOREVER);
+    } finally {
+      Date.now = now;
+    }
+  }
+});
