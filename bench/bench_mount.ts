@@ -32,16 +32,18 @@ export class BenchMount {
   }
 
   /**
-   * Mounts an archive on a directory, which is made, with layers from `source`, an image or a whole reference.
+   * Mounts an archive on a directory, which is made, with layers from `source`, an image or a whole reference, or from
+   * where the archive says.
    * @param args Further options.
    */
   static async open(
     file: string,
     directory: string,
-    { source, cacheDir, args = [] }: { source: string; cacheDir: string; args?: readonly string[] },
+    { source, cacheDir, args = [] }: { source?: string; cacheDir: string; args?: readonly string[] },
   ): Promise<BenchMount> {
     await Deno.mkdir(directory, { recursive: true });
-    const options = ["--plain-http", "--source", source, "--cache-dir", cacheDir, ...args];
+    const from = source === undefined ? [] : ["--plain-http", "--source", source];
+    const options = [...from, "--cache-dir", cacheDir, ...args];
     const line = await runClip(["mount", "--daemon", ...options, file, directory]);
     return new BenchMount(directory, Number(/process (\d+)/.exec(line)?.[1]));
   }

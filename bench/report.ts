@@ -1,7 +1,7 @@
 /**
  * Measures everything that docs/strategies.md, docs/reading.md and docs/performance.md tell of, and draws it:
  * `deno task bench:report [PART…]`, where PART is one of engines, index, reads, image, memory, adaptive, cold, warm,
- * start, shared, stampede, files, charts, tables; default all. Those from cold to files take root, /dev/fuse, docker-registry and skopeo;
+ * start, shared, stampede, files, charts, tables; default all. Those from cold to create take root, /dev/fuse, docker-registry and skopeo;
  * what a machine lacks is skipped, saying so. Writes bench/results/PART.json, and charts from whatever results there are.
  *
  * CLIP_BENCH_BYTES: size of layers before compression. CLIP_BIN, CLIP_BENCH_ENGINES: dist/clip and a compiled
@@ -11,6 +11,7 @@
 import { drawCharts } from "./charts.ts";
 import { measureColdPart } from "./report_cold.ts";
 import { measureAdaptivePart } from "./report_adaptive.ts";
+import { measureCreatePart } from "./report_create.ts";
 import { measureEnginesPart } from "./report_engines.ts";
 import { measureFilesPart } from "./report_files.ts";
 import { measureImagePart, measureMemoryPart } from "./report_image.ts";
@@ -78,6 +79,10 @@ const PARTS: Readonly<Record<string, { about: string; measure: (options: ReportO
   files: {
     about: "Images of small files in one layer of gzip -6, an OCI layout on this machine.",
     measure: measureFilesPart,
+  },
+  create: {
+    about: "The tree of CLIP_BENCH_TREE packed by each program, and read from mounts of what they made.",
+    measure: measureCreatePart,
   },
 };
 

@@ -104,6 +104,8 @@ async function send(
   const close = () => {
     end();
     reader?.cancel().catch(() => {});
+    // Deno 2.4 keeps a connection whose body is merely cancelled, and the server with it.
+    life.abort(new DOMException("no more is wanted", "AbortError"));
   };
   return {
     status: response.status,
