@@ -195,8 +195,10 @@ export class SpanFetcher {
         this.#runs.raise(flight, want.demand);
         return await flight.span(want.span, want);
       }
-      // It went by before anybody asked for it.
+      // It went by before anybody asked for it, or was left out of a prefetch.
       if (this.#parts.store.has(want.layer, want.span)) return AT_HAND;
+      // Who waits for the end of a prefetch is not to wait behind all others.
+      this.#runs.raise(flight, want.demand);
       await flight.ended;
     }
   }
