@@ -6,6 +6,8 @@ import type { Selection } from "./selection.ts";
 import type { Shortfalls } from "./shortfalls.ts";
 
 const SET_ID_BITS = 0o6000;
+/** As an owner or group, chown(2) takes it for: none, leave it as it is. */
+const NO_ID = 0xffffffff;
 /** Nobody but its owner gets to a node before its attributes are its own. */
 const UNFINISHED_DIRECTORY_MODE = 0o700;
 const UNFINISHED_MODE = 0o600;
@@ -216,7 +218,7 @@ export class NodeWriter {
     const isOwn = uid[inode] === this.#user.uid && gid[inode] === this.#user.gid;
     if (!this.#options.sameOwner) return isOwn;
     const result = this.#calls.setOwner(fd, uid[inode]!, gid[inode]!);
-    if (result === 0) return true;
+    if (result === 0) return isOwn || (uid[inode] !== NO_ID && gid[inode] !== NO_ID);
     if (!CANNOT.includes(result)) throw this.#directories.error("set the owner of", inode, result);
     this.#leaveOut("owners", inode, result);
     return isOwn;

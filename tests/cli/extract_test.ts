@@ -60,6 +60,33 @@ test("paths: with all below, and the directories on the way; of hard links the n
     assert.equal(await Deno.stat(`${place.folder}/other`).catch(() => "none"), "none");
   }));
 
+test(
+  "an owner that chown(2) takes for none gets no program that runs as whoever extracts it",
+  { ignore: !IS_ROOT },
+  () =>
+    inWorkplace(async (place) => {
+      const { err } = await clip([
+        "extract",
+        place.archive,
+        `${place.folder}/out`,
+        "--cache-dir",
+        place.folder,
+        ...QUIET,
+      ]);
+      assert.match(err, /^clip: warn: set-user-ID and set-group-ID bits are left out, [^\n]*\n$/);
+      const [nobodys, nogroups, own] = ["nobodys", "nogroups", "own"].map((name) =>
+        lstatSync(`${place.folder}/out/${name}`)
+      );
+      assert.deepEqual([nobodys!.uid, nobodys!.mode & 0o7777], [0, 0o755]);
+      assert.deepEqual([nogroups!.uid, nogroups!.gid, nogroups!.mode & 0o7777], [7, 0, 0o755]);
+      assert.deepEqual([own!.uid, own!.gid, own!.mode & 0o7777], [7, 7, 0o6755]);
+    }, [gzipLayer(
+      { path: "nobodys", data: "x", mode: 0o4755, uid: 0xffffffff, gid: 7 },
+      { path: "nogroups", data: "x", mode: 0o6755, uid: 7, gid: 0xffffffff },
+      { path: "own", data: "x", mode: 0o6755, uid: 7, gid: 7 },
+    )]),
+);
+
 test("a directory that holds something: refused, or overwritten without following a link", () =>
   inWorkplace(async (place) => {
     const out = `${place.folder}/out`;
