@@ -12,8 +12,8 @@ export interface ObjectPlace {
   readonly url: URL;
   /** What a request has besides `headers`. @throws {ClipError} `denied` where there are no credentials. */
   sign(headers: Record<string, string>): Promise<Headers>;
-  /** The credentials have been refused: they may have become others. */
-  onRefused(): void;
+  /** The credentials have been refused: whether they may have become others by now. */
+  onRefused(): boolean;
 }
 
 /**
@@ -33,7 +33,10 @@ function s3Place(url: URL, env: Environment): ObjectPlace {
     description: bucket.description,
     url: object,
     sign: (headers) => bucket.sign("GET", object, { headers }),
-    onRefused: () => bucket.forgetCredentials(),
+    onRefused: () => {
+      bucket.forgetCredentials();
+      return true;
+    },
   };
 }
 
@@ -49,6 +52,6 @@ function webPlace(whole: URL): ObjectPlace {
     url,
     sign: (headers) =>
       Promise.resolve(new Headers(`${user}${password}` === "" ? headers : { ...headers, authorization })),
-    onRefused: () => {},
+    onRefused: () => false,
   };
 }

@@ -21,10 +21,12 @@ export interface ObjectAnswer {
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+/** What S3 says, among others, to temporary credentials whose time is over. */
+const REFUSALS: readonly number[] = [400, 401, 403];
 
 /**
  * GET with these headers, redirects followed: releases and signed URLs redirect to storage. Another origin gets no
- * login, and https is not left for http.
+ * login, and https is not left for http. What refuses credentials that may have become others is asked once more.
  * @throws {ClipError} `network`, retryable, without an answer; the reason of the signal.
  */
 export async function requestObject(
@@ -34,14 +36,20 @@ export async function requestObject(
 ): Promise<ObjectAnswer> {
   const { place } = options;
   let url = place.url;
-  for (let redirects = 0;; redirects++) {
+  let wasRefused = false;
+  for (let redirects = 0;;) {
     const isSameOrigin = url.origin === place.url.origin;
     const all = isSameOrigin ? await place.sign(headers) : new Headers(headers);
     const answer = await send(options, url, all, signal);
+    if (REFUSALS.includes(answer.status) && isSameOrigin && place.onRefused() && !wasRefused) {
+      wasRefused = true;
+      answer.close();
+      continue;
+    }
     if (!REDIRECTS.includes(answer.status)) return answer;
     answer.close();
     url = redirectTarget(answer.headers.get("location"), url, place);
-    if (redirects >= MAX_REDIRECTS) throw new ClipError("network", `${place.description}: too many redirects`);
+    if (redirects++ >= MAX_REDIRECTS) throw new ClipError("network", `${place.description}: too many redirects`);
   }
 }
 

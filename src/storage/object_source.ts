@@ -251,10 +251,7 @@ async function statusError(answer: ObjectAnswer, { place }: RequestOptions): Pro
   const code = s3ErrorCode(Uint8Array.from(start));
   const said = `${place.description}: status ${status}${code === "" ? "" : ` (${code})`}`;
   if (status === 404) return new ClipError("not_found", `${place.description} does not exist`);
-  if (status === 400 || status === 401 || status === 403) {
-    place.onRefused();
-    return new ClipError("denied", said);
-  }
+  if (status === 400 || status === 401 || status === 403) return new ClipError("denied", said);
   return new ClipError("network", said, { retryable: status >= 500 || status === 429 || status === 408 });
 }
 

@@ -154,6 +154,32 @@ Deno.test("what breaks off is gone on with, what is refused is told, what is wro
     }
   }));
 
+Deno.test("a bucket's credentials that become others while it is open are read anew", () =>
+  withServer(async (server) => {
+    const file = await Deno.makeTempFile({ prefix: "clip-storage-" });
+    try {
+      const write = (key: string) =>
+        Deno.writeTextFile(file, `[default]\naws_access_key_id = ${key}\naws_secret_access_key = none\n`);
+      let valid = "first";
+      server.answer = ({ headers }) =>
+        headers.get("authorization")!.includes(`Credential=${valid}/`)
+          ? undefined
+          : new Response(null, { status: 403 });
+      await write("first");
+      const set = { AWS_SHARED_CREDENTIALS_FILE: file, AWS_ENDPOINT_URL: new URL(server.url).origin };
+      const env = (name: string) => (set as Record<string, string>)[name];
+      const source = await openObject("s3://bucket/some.clip", { env, log: SILENT, retry: RETRY });
+      await write(valid = "second");
+      await expectRange(source, 100_000, 200_000);
+      assert.equal(server.asked.length, 3);
+      valid = "third";
+      await fails(source.readRange({ offset: 100_000, endExclusive: 200_000 }), "denied", /status 403$/);
+      assert.equal(server.asked.length, 5);
+    } finally {
+      await Deno.remove(file);
+    }
+  }));
+
 Deno.test("redirects are followed, without the login", () =>
   withServer(async (server) => {
     await withServer(async (storage) => {
