@@ -1,4 +1,11 @@
-import { type ByteString, ClipError, displayByteString, type Logger, utf8ToByteString } from "../base/mod.ts";
+import {
+  type ByteRange,
+  type ByteString,
+  ClipError,
+  displayByteString,
+  type Logger,
+  utf8ToByteString,
+} from "../base/mod.ts";
 import { type Archive, type FileInfo, fileInfo, type ImageInfo, S_IFDIR, S_IFLNK, S_IFREG } from "../archive/mod.ts";
 import { type Content, type ContentCounters, filesBelow, planAll, planFiles } from "../content/mod.ts";
 import type { ArchiveMount } from "../mount/mod.ts";
@@ -135,10 +142,13 @@ export class ImageFiles implements AsyncDisposable {
   /**
    * The bytes of a file, verified. Symlinks are followed inside the image.
    * @throws {ClipError} where they cannot be had or verified; `limit` for more than 2 GiB; the reason of `signal`.
+   * @throws {RangeError} for an offset or length that is negative, or no whole number.
    */
-  async read(path: Path, { offset = 0, lengthBytes = Infinity, signal }: ReadFileOptions = {}): Promise<Uint8Array> {
+  async read(path: Path, options: ReadFileOptions = {}): Promise<Uint8Array> {
     const inode = this.#file(path);
-    const bytes = Math.max(0, Math.min(lengthBytes, this.archive.tree.sizeBytes(inode) - offset));
+    const { signal } = options;
+    const { offset, endExclusive } = rangeOf(options, this.archive.tree.sizeBytes(inode));
+    const bytes = endExclusive - offset;
     if (bytes > MAX_READ_BYTES) {
       throw new ClipError("limit", `${this.#describe(path)} has ${bytes} bytes to be read at once; stream it instead`);
     }
@@ -155,9 +165,10 @@ export class ImageFiles implements AsyncDisposable {
   }
 
   /** The same in pieces of at most a MiB, of files of any size; it is fetched as it is taken. @throws as {@linkcode read}. */
-  stream(path: Path, { offset = 0, lengthBytes = Infinity, signal }: ReadFileOptions = {}): ReadableStream<Uint8Array> {
+  stream(path: Path, options: ReadFileOptions = {}): ReadableStream<Uint8Array> {
     const inode = this.#file(path);
-    const endExclusive = Math.min(offset + lengthBytes, this.archive.tree.sizeBytes(inode));
+    const { signal } = options;
+    const { offset, endExclusive } = rangeOf(options, this.archive.tree.sizeBytes(inode));
     let at = offset;
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
       if (at >= endExclusive) return controller.close();
@@ -195,6 +206,12 @@ export class ImageFiles implements AsyncDisposable {
       logJson: true,
       writeLog: (line) => this.#pass(line),
     });
+    if (this.#closing !== undefined) {
+      // Closed meanwhile, and not knowing of this mount.
+      await mount.unmount();
+      await mount.ended;
+      this.#checkOpen();
+    }
     this.#mounts.add(mount);
     const end = () => void mount.unmount().catch((error) => this.#log.error(String(error)));
     mount.ended.catch((error) => this.#log.error(String(error))).finally(() => {
@@ -275,4 +292,14 @@ export class ImageFiles implements AsyncDisposable {
   #describe(path: Path): string {
     return typeof path === "string" ? path : `inode ${path.inode}`;
   }
+}
+
+/** What of a file is to be read; nothing behind its end. */
+function rangeOf({ offset = 0, lengthBytes = Infinity }: ReadFileOptions, sizeBytes: number): ByteRange {
+  const isWhole = (value: number) => Number.isSafeInteger(value) && value >= 0;
+  if (!isWhole(offset)) throw new RangeError(`offset: ${offset} is not a whole number from 0 on`);
+  if (!isWhole(lengthBytes) && lengthBytes !== Infinity) {
+    throw new RangeError(`lengthBytes: ${lengthBytes} is not a whole number from 0 on`);
+  }
+  return { offset, endExclusive: Math.max(offset, Math.min(offset + lengthBytes, sizeBytes)) };
 }

@@ -1,7 +1,9 @@
 /** The library: what the commands do, as functions. */
 import assert from "node:assert/strict";
 import { ClipError, diskSpanCache, index, open, type SpanCache } from "../../src/mod.ts";
+import { isFuseMounted } from "../../src/fuse/mod.ts";
 import { writeLayout } from "../cli/fake_io.ts";
+import { e2eTest } from "../e2e/workbench.ts";
 import { startFakeRegistry } from "../oci/fake_registry.ts";
 
 const { test } = Deno;
@@ -82,6 +84,10 @@ test("contents: a cache of one's own, ranges, streams; after the end every read 
     assert.equal(await files.readText("/link"), "root:x:0:0\n");
     assert.equal(await files.readText("/link", { offset: 5, lengthBytes: 3 }), "x:0");
     assert.equal(await files.readText("/link", { offset: 500 }), "");
+    for (const wrong of [{ offset: -5 }, { offset: 0.5 }, { lengthBytes: -1 }, { lengthBytes: NaN }]) {
+      await assert.rejects(files.read("/link", wrong), RangeError);
+      assert.throws(() => files.stream("/link", wrong), RangeError);
+    }
     assert.equal(await new Response(files.stream("/bin/tool")).text(), "#!/bin/sh\necho tool\n");
     assert(asked.length >= 1);
     await files.warm();
@@ -143,3 +149,18 @@ test("a signal ends a read that a registry keeps waiting, and wrong bytes are an
     await using files = await open(archive);
     await assert.rejects(files.read("/etc/group"), ClipError);
   }));
+
+e2eTest(
+  "library: what is closed while it is being mounted stays mounted nowhere",
+  ["/dev/fuse"],
+  () =>
+    withSample(async (folder, _image, archive) => {
+      const mountpoint = `${folder}/root`;
+      await Deno.mkdir(mountpoint);
+      const files = await open(archive);
+      const mounting = files.mount(mountpoint);
+      await files.close();
+      await assert.rejects(mounting, { code: "aborted" });
+      assert.equal(await isFuseMounted(mountpoint), false);
+    }),
+);
