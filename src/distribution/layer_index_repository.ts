@@ -4,6 +4,7 @@ import {
   digestAlgorithm,
   digestHex,
   formatBytes,
+  GIB,
   type Logger,
   messageOf,
   MIB,
@@ -22,6 +23,7 @@ import { ANNOTATIONS, LAYER_INDEX_TYPE } from "./archive_artifact.ts";
 
 /** A layer index holds less than its layer, unless that is small. */
 const FREE_BYTES = 64 * MIB;
+const MAX_INDEX_BYTES = GIB;
 
 /**
  * The tag of a layer's index: the layer's digest, and 8 digits for the options. Undefined where no tag has room for the
@@ -89,7 +91,7 @@ export class LayerIndexRepository implements LayerIndexes {
       const details = { subject: "artifact manifest", source, field: "artifactType", expected: LAYER_INDEX_TYPE };
       throw new CorruptError({ ...details, actual: JSON.stringify(artifact.artifactType) });
     }
-    const most = FREE_BYTES + layer.sizeBytes;
+    const most = Math.min(MAX_INDEX_BYTES, FREE_BYTES + layer.sizeBytes);
     if (blob.sizeBytes > most) {
       const sizes = `${formatBytes(blob.sizeBytes)}, at most ${formatBytes(most)} are pulled`;
       throw new ClipError("limit", `${source}: a layer index of ${sizes}`);
