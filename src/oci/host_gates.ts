@@ -48,6 +48,13 @@ export class HostGates {
   }
 }
 
+/** A request that waits for a place. */
+interface Waiter {
+  readonly impatient: boolean;
+  /** Ends the waiting, with a place or without. */
+  end(hasPlace: boolean): void;
+}
+
 /**
  * The requests to one host: how many at once, and when.
  *
@@ -64,7 +71,7 @@ export class HostGate {
   /** What may be under way as long as the host says that there is too much. */
   #allowed: number;
   /** First come, first served. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiter>();
   #pauseUntilMs = 0;
   #refusals = 0;
   #failures = 0;
@@ -83,10 +90,14 @@ export class HostGate {
   }
 
   /** Waits for a place; the result gives it back, once however often it is called. @throws the reason of the signal. */
-  async enter(signal: AbortSignal): Promise<() => void> {
+  enter(signal: AbortSignal): Promise<() => void>;
+  /** The same; undefined for who is impatient, and would have to wait for the end of a pause. */
+  enter(signal: AbortSignal, impatient: boolean | undefined): Promise<(() => void) | undefined>;
+  async enter(signal: AbortSignal, impatient = false): Promise<(() => void) | undefined> {
     signal.throwIfAborted();
-    if (this.#waiting.size > 0 || !this.#isFree()) await this.#wait(signal);
-    else this.#underWay++;
+    if (impatient && this.pauseMs > 0) return undefined;
+    if (this.#waiting.size === 0 && this.#isFree()) this.#underWay++;
+    else if (!await this.#wait(signal, impatient)) return undefined;
     let isHeld = true;
     return () => {
       if (!isHeld) return;
@@ -112,6 +123,8 @@ export class HostGate {
   /** Lets no request begin for so long, a minute at most. */
   pause(delayMs: number): void {
     this.#pauseUntilMs = Math.max(this.#pauseUntilMs, Date.now() + Math.min(delayMs, MAX_PAUSE_MS));
+    if (this.pauseMs === 0) return;
+    for (const waiter of this.#waiting) if (waiter.impatient) waiter.end(false);
   }
 
   /** The host has answered. */
@@ -163,31 +176,35 @@ export class HostGate {
     return this.#underWay < Math.floor(this.#allowed) && Date.now() >= this.#pauseUntilMs;
   }
 
-  /** Resolves with the place taken. */
-  #wait(signal: AbortSignal): Promise<void> {
+  /** Whether there is a place, which is taken then. */
+  #wait(signal: AbortSignal, impatient: boolean): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      const enter = () => {
+      const leave = () => {
+        this.#waiting.delete(waiter);
         signal.removeEventListener("abort", onAbort);
-        resolve();
-      };
-      const onAbort = () => {
-        this.#waiting.delete(enter);
         // Nobody left to be let in: no timer may keep the process alive.
         if (this.#waiting.size === 0) this.#stopTimer();
+      };
+      const end = (hasPlace: boolean) => {
+        leave();
+        resolve(hasPlace);
+      };
+      const onAbort = () => {
+        leave();
         reject(signal.reason);
       };
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.add(enter);
+      const waiter: Waiter = { impatient, end };
+      signal.addEventListener("abort", onAbort);
+      this.#waiting.add(waiter);
       this.#letIn();
     });
   }
 
   #letIn(): void {
-    for (const enter of this.#waiting) {
+    for (const waiter of this.#waiting) {
       if (!this.#isFree()) break;
       this.#underWay++;
-      this.#waiting.delete(enter);
-      enter();
+      waiter.end(true);
     }
     if (this.#waiting.size === 0 || this.#timer !== undefined) return;
     // Who leaves lets the next one in. Else it is the pause, even if that has come to its end since it was looked at.

@@ -25,6 +25,8 @@ export interface HttpRequest {
   /** As `authorization`: headers that are meant for the origin of `url` alone. */
   readonly ownHeaders?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | Uint8Array<ArrayBuffer> | undefined;
+  /** Not to wait where the host has asked to be left alone: there is somebody else to ask. */
+  readonly impatient?: boolean | undefined;
   /** Any of them ends the request and the reading of its answer. */
   readonly signals: readonly (AbortSignal | undefined)[];
 }
@@ -113,13 +115,13 @@ function redirectTarget(location: string | null, from: URL, method: string, redi
 
 async function send(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
   const gate = options.gates?.gate(request.url.origin);
+  const { method, url, ownHeaders, impatient } = request;
+  const notAsked = { method, redactedUrl: redactUrl(url), retryable: true };
   if (gate?.isShut()) {
     const problem = "not asked: the host has not answered for some time";
-    const { method, url } = request;
-    throw new RegistryError({ code: "network", problem, method, redactedUrl: redactUrl(url), retryable: true });
+    throw new RegistryError({ ...notAsked, code: "network", problem });
   }
   const life = new RequestLife(options.timeoutMs, request);
-  const { ownHeaders } = request;
   const headers: Record<string, string> = {
     "user-agent": "clip",
     ...ownHeaders,
@@ -128,11 +130,15 @@ async function send(options: HttpOptions, request: HttpRequest): Promise<HttpRes
   };
   if (request.authorization !== undefined) headers["authorization"] = request.authorization;
   try {
-    life.held = await gate?.enter(life.signal);
+    life.held = await gate?.enter(life.signal, impatient);
+    if (gate !== undefined && life.held === undefined) {
+      const problem = "not asked: the host has asked to be left alone";
+      throw new RegistryError({ ...notAsked, code: "registry", problem, retryAfterMs: gate.pauseMs });
+    }
     const sentMs = Date.now();
     const response = await life.within("answer", () =>
-      options.fetch(request.url, {
-        method: request.method,
+      options.fetch(url, {
+        method,
         headers,
         redirect: "manual",
         signal: life.signal,
@@ -141,7 +147,7 @@ async function send(options: HttpOptions, request: HttpRequest): Promise<HttpRes
     if (gate !== undefined) tellGate(gate, response, sentMs);
     return new HttpResponse(response, request, life, gate);
   } catch (error) {
-    if (error instanceof RegistryError) gate?.failed();
+    if (error instanceof RegistryError && error.code === "network") gate?.failed();
     life.end();
     throw error;
   }

@@ -67,9 +67,14 @@ export class Logins {
     this.tokenHosts = options.tokenHosts ?? [];
   }
 
-  /** The registry that logins are for which do not say themselves; undefined as long as none was asked. */
+  /** The registry that logins are for which do not say themselves; undefined as long as none was named. */
   get givenFor(): string | undefined {
     return this.#givenFor;
+  }
+
+  /** Has what is given be for this registry, unless another was named before: also where it asks for no login. */
+  name(registry: string): void {
+    this.#givenFor ??= registry;
   }
 
   /**
@@ -96,7 +101,7 @@ export class Logins {
 
   #isGivenFor({ registry, isMirror = false }: LoginRequest): boolean {
     if (isMirror) return false;
-    this.#givenFor ??= registry;
+    this.name(registry);
     return this.#givenFor === registry;
   }
 

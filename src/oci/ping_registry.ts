@@ -1,6 +1,7 @@
 import { Authenticator } from "./authenticate.ts";
 import { RegistryError } from "./errors.ts";
 import { findRegistry } from "./find_endpoints.ts";
+import { allowsPlainHttp } from "./hosts/endpoint.ts";
 import { exchange, type HttpOptions, type HttpRequest } from "./http_exchange.ts";
 import { Logins } from "./logins.ts";
 import type { SourceOptions } from "./source.ts";
@@ -30,8 +31,9 @@ export async function pingRegistry(
   options: SourceOptions,
 ): Promise<RegistryAnswer> {
   const reference = { transport: "docker", registry, repository: repository ?? "any" } as const;
-  const { endpoint: { host, scheme: only, apiPath }, network } = await findRegistry(reference, options);
-  const plainHttp = only === "http";
+  const { endpoint, network } = await findRegistry(reference, options);
+  const { host, scheme: only, apiPath, headers: ownHeaders } = endpoint;
+  const plainHttp = allowsPlainHttp(endpoint);
   const http: HttpOptions = {
     fetch: options.fetch ?? network.fetch,
     timeoutMs: options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -44,7 +46,7 @@ export async function pingRegistry(
   let failure: RegistryError | undefined;
   for (const scheme of schemes) {
     const url = new URL(`${scheme}://${host}${apiPath}/`);
-    const request: HttpRequest = { method: "GET", url, headers: {}, signals: [signal] };
+    const request: HttpRequest = { method: "GET", url, headers: {}, ownHeaders, signals: [signal] };
     try {
       const scope = repository === undefined ? "" : `repository:${repository}:pull`;
       const asksForLogin = await ask(http, request, authenticator, scope);

@@ -3,8 +3,7 @@ import { Authenticator } from "./authenticate.ts";
 import { redactUrl, RegistryError } from "./errors.ts";
 import { HostGates } from "./host_gates.ts";
 import { exchange, type HttpOptions, type HttpRequest, type HttpResponse } from "./http_exchange.ts";
-import type { Endpoint } from "./hosts/endpoint.ts";
-import { isLoopback } from "./loopback.ts";
+import { allowsPlainHttp, type Endpoint } from "./hosts/endpoint.ts";
 import { Logins } from "./logins.ts";
 import { RedirectMemory } from "./redirect_memory.ts";
 import { retryRequest } from "./retry_request.ts";
@@ -24,6 +23,8 @@ export interface RepositoryRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** Statuses that are no failure. */
   readonly expected: readonly number[];
+  /** As in {@linkcode HttpRequest}. */
+  readonly impatient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -70,7 +71,7 @@ export class RegistryClient {
 
   /** Sends nothing. */
   constructor(endpoint: Endpoint, options: SourceOptions) {
-    const { registry, repository, host, scheme, isMirror } = endpoint;
+    const { registry, repository, scheme, isMirror } = endpoint;
     const { network } = options;
     this.name = `${registry}/${repository}`;
     this.log = options.log;
@@ -95,8 +96,7 @@ export class RegistryClient {
       registry,
       repository,
       isMirror,
-      // One that may be without TLS anywhere has its token server so too.
-      plainHttp: scheme === "http" || (scheme === "either" && !isLoopback(new URL(`https://${host}/`).hostname)),
+      plainHttp: allowsPlainHttp(endpoint),
       logins: options.logins ?? new Logins({ log: options.log }),
       log: options.log,
       signal: this.#closer.signal,
@@ -120,21 +120,21 @@ export class RegistryClient {
    */
   async open(request: RepositoryRequest): Promise<HttpResponse> {
     const { host, apiPath, repository, namespace } = this.#endpoint;
-    const origin = `${await this.#findScheme()}//${host}`;
-    const { path, access = "pull" } = request;
+    const { path, access = "pull", signal } = request;
+    const origin = `${await waitFor(this.#findScheme(), signal)}//${host}`;
     const url = path instanceof URL ? path : new URL(`${apiPath}/${repository}/${path}`, origin);
     if (namespace !== undefined) url.searchParams.set("ns", namespace);
     const scope = `repository:${repository}:${ACTIONS[access]}`;
     // An upload may go on at another host, which gets no login.
     const mayLogIn = url.origin === origin;
-    let authorization = mayLogIn ? await this.#authenticator.header(scope) : undefined;
+    let authorization = mayLogIn ? await waitFor(this.#authenticator.header(scope), signal) : undefined;
     for (let loggedIn = false;; loggedIn = true) {
       const response = await this.#send(url, request, authorization);
       if (request.expected.includes(response.status)) return response;
       try {
         const renewed = response.origin !== url.origin || loggedIn || !mayLogIn
           ? undefined
-          : await this.#renewLogin(response, { scope, refused: authorization, url });
+          : await waitFor(this.#renewLogin(response, { scope, refused: authorization, url }), signal);
         if (renewed === undefined) throw await statusError(response);
         authorization = renewed;
       } finally {
@@ -165,7 +165,7 @@ export class RegistryClient {
 
   #send(url: URL, request: RepositoryRequest, authorization: string | undefined): Promise<HttpResponse> {
     const signals = [this.#closer.signal, request.signal];
-    const { method = "GET", headers, body } = request;
+    const { method = "GET", headers, body, impatient } = request;
     this.log.debug("request", {
       ...(method === "GET" ? {} : { method }),
       url: redactUrl(url),
@@ -180,7 +180,7 @@ export class RegistryClient {
     };
     const isOwn = url.host === this.#endpoint.host;
     const ownHeaders = isOwn ? this.#endpoint.headers : undefined;
-    return exchange(http, { method, url, headers, ownHeaders, body, authorization, signals });
+    return exchange(http, { method, url, headers, ownHeaders, body, authorization, impatient, signals });
   }
 
   #ping(base: URL, http: HttpOptions): Promise<HttpResponse> {
@@ -214,5 +214,18 @@ export class RegistryClient {
       }
     }
     throw new ClipError("internal", "internal error: no scheme left to probe");
+  }
+}
+
+/** The result of what others wait for as well: who gives up waiting does not end it. @throws the reason of the signal. */
+async function waitFor<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted) onAbort();
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
 }

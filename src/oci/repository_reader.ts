@@ -24,9 +24,10 @@ interface Place {
 }
 
 /**
- * Reads one repository wherever it can be had, and writes it where it is: from its mirrors in order, and from the registry itself. A mirror that
- * fails rests while the next one is asked, at once and in the same request; so does one that breaks off in the middle of
- * a blob, of which the next one sends the rest. Bytes are compared with their digests by whoever asked for them.
+ * Reads one repository wherever it can be had, from its mirrors in order and from the registry itself, and writes it
+ * where it is. A mirror that fails rests while the next one is asked, at once and in the same request; so does one that
+ * breaks off in the middle of a blob, of which the next one sends the rest. Bytes are compared with their digests by
+ * whoever asked for them.
  */
 export class RepositoryReader {
   /** `registry/repository`. */
@@ -40,7 +41,7 @@ export class RepositoryReader {
   readonly #detach: () => void;
   /** Who gave an answer. */
   readonly #givers = new WeakMap<HttpResponse, Place>();
-  /** The mirror that gave an answer for a path last. */
+  /** Who gave an answer for a path last. */
   readonly #lastGivers = new LRUCache<string, Place>({ max: MAX_REMEMBERED });
   #places: Promise<Place[]> | undefined;
 
@@ -94,10 +95,10 @@ export class RepositoryReader {
       try {
         // That a mirror has nothing is no answer.
         const expected = isLast ? request.expected : request.expected.filter((status) => status !== 404);
-        const response = await place.client.open({ ...request, expected });
+        const response = await place.client.open({ ...request, expected, impatient: !isLast });
         this.#givers.set(response, place);
         place.rest?.succeeded();
-        if (place.rest !== undefined) this.#lastGivers.set(path, place);
+        this.#lastGivers.set(path, place);
         return response;
       } catch (error) {
         if (isLast || place.rest === undefined || !(error instanceof ClipError)) throw error;
@@ -162,6 +163,8 @@ export class RepositoryReader {
 
   async #openPlaces(): Promise<Place[]> {
     const { endpoints, network } = await findEndpoints(this.#reference, this.#options);
+    // Before anything is sent: a login that was given is for the first registry, and not for the first that wants one.
+    this.#options.logins?.name(endpoints.at(-1)!.registry);
     const timeoutMs = this.#options.requestTimeoutMs ?? DEFAULT_TIMEOUT_MS;
     return endpoints.map((endpoint, number) => {
       const isLast = number === endpoints.length - 1;

@@ -7,7 +7,8 @@ const MAX_ERROR_BODY_BYTES = 16 * 1024;
 /**
  * The error for an answer with a status that means failure; reads the start of its body for the registry's own error
  * codes. What else the body says is left out, since a hostile registry could make it echo the login.
- * Retryable: 416, 429, 5xx but 501, and a blob that a manifest names and that is not there yet. Source: OCI distribution-spec, "Error Codes".
+ * Retryable: 416, 429, 5xx but 501, and a blob that a manifest names and that is not there yet.
+ * Source: OCI distribution-spec, "Error Codes".
  */
 export async function statusError(response: HttpResponse, problem?: string): Promise<RegistryError> {
   const { status, method, redactedUrl } = response;

@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import type { Digest, RangeSource } from "../../src/base/mod.ts";
-import { openBlobStore, parseImageReference, resolveImage } from "../../src/oci/mod.ts";
+import {
+  Network,
+  openBlobStore,
+  parseImageReference,
+  pingRegistry,
+  resolveDigest,
+  resolveImage,
+} from "../../src/oci/mod.ts";
 import { givenToken, isTokenUsable, parseTokenAnswer } from "../../src/oci/token.ts";
 import { addImage, type FakeRegistry, noise, startFakeRegistry } from "./fake_registry.ts";
+import { withFolder } from "./make_layout.ts";
 import { assertBytes, failure, type QuickOptions, quickOptions, writeTemporary } from "./test_support.ts";
 
 const BYTES = noise(1000, 3);
@@ -73,6 +81,43 @@ Deno.test("requests refused at the same time share one login", () =>
     await Promise.all(Array.from({ length: 20 }, () => blob.readRange(RANGE)));
     assert.equal(server.seen.length, 1);
   }));
+
+Deno.test("who gives up waiting for a login goes at once; those who share it get it", () =>
+  withTokens(async ({ server, blob }) => {
+    const answer = server.handler!;
+    const held = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    server.handler = async (request, url) => {
+      asked.resolve();
+      await held.promise;
+      return await answer(request, url)!;
+    };
+    const stopper = new AbortController();
+    const given = blob.readRange(RANGE, stopper.signal);
+    const other = blob.readRange(RANGE);
+    await asked.promise;
+    stopper.abort(new Error("enough"));
+    await assert.rejects(given, /enough/);
+    held.resolve();
+    assertBytes(await other, BYTES.slice(10, 20));
+    assert.equal(server.seen.length, 1);
+  }));
+
+Deno.test("a login that is given is for the registry that is asked first, though that one wants none", async () => {
+  const login = { credential: { kind: "basic", username: "me", password: SECRET }, origin: "--creds" } as const;
+  const options = quickOptions({ given: { given: { kind: "login", login: () => Promise.resolve(login) } } });
+  const [first, second] = [startFakeRegistry(), startFakeRegistry()];
+  second.login = { challenge: 'Basic realm="r"', accepts: (header) => header !== null };
+  try {
+    for (const [registry, code] of [[first, "not_found"], [second, "denied"]] as const) {
+      await failure(() => resolveDigest(parseImageReference(`${registry.host}/some/image`), options), code);
+      assert.deepEqual(registry.seen.filter(({ authorization }) => authorization !== null), []);
+      assert.equal(options.logins!.givenFor, first.host);
+    }
+  } finally {
+    await Promise.all([first.stop(), second.stop()]);
+  }
+});
 
 Deno.test("a token that the registry no longer accepts is renewed, once a request", () =>
   withTokens(async ({ server, valid, blob }) => {
@@ -498,3 +543,24 @@ Deno.test("a given token's life: a JWT's own word, else asked again after five m
     assert.deepEqual(life(text), unknown, text);
   }
 });
+
+Deno.test("doctor's ping logs in where a mount would: plain http where that is allowed, with the headers of the host", () =>
+  withFolder(async (hostsDir) => {
+    await Deno.mkdir(`${hostsDir}/registry.example`);
+    await Deno.writeTextFile(`${hostsDir}/registry.example/hosts.toml`, '[header]\nx-own = "one"\n');
+    const seen: string[] = [];
+    const answer = (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+      const url = new URL(String(input));
+      const headers = new Headers(init?.headers);
+      if (url.protocol === "https:") return Promise.reject(new TypeError("connection refused"));
+      seen.push(`${url.pathname} ${headers.get("x-own")} ${headers.get("authorization")}`);
+      if (url.pathname === "/token") return Promise.resolve(Response.json({ token: "t" }));
+      const challenge = { "www-authenticate": 'Bearer realm="http://registry.example/token"' };
+      const isKnown = headers.get("authorization") === "Bearer t";
+      return Promise.resolve(new Response("", isKnown ? {} : { status: 401, headers: challenge }));
+    };
+    const network = new Network({ registriesConf: "none", hostsDir });
+    const options = quickOptions({ plainHttp: false, insecure: true, network, fetch: answer as typeof fetch });
+    assert.equal((await pingRegistry({ registry: "registry.example" }, options)).asksForLogin, true);
+    assert.deepEqual(seen, ["/v2/ one null", "/token null null", "/v2/ one Bearer t"]);
+  }));

@@ -65,6 +65,21 @@ Deno.test("a pause holds for all who come during it, and ends", async () => {
   await assert.rejects(given, /enough/);
 });
 
+Deno.test("who is impatient waits for a place, but for no pause", async () => {
+  const gate = new HostGates({ maxRequests: 1 }).gate("https://a.example");
+  const leave = await gate.enter(FOREVER);
+  const placed = gate.enter(FOREVER, true);
+  leave();
+  const leaveToo = (await placed)!;
+  const waiting = [gate.enter(FOREVER, true), gate.enter(FOREVER), gate.enter(FOREVER, true)];
+  gate.pause(50);
+  assert.deepEqual(await Promise.all([waiting[0], waiting[2]]), [undefined, undefined]);
+  assert.equal(await gate.enter(FOREVER, true), undefined);
+  leaveToo();
+  (await waiting[1])!();
+  (await gate.enter(FOREVER, true))!();
+});
+
 Deno.test("a host that says that there is too much gets fewer requests, after a pause that grows; then more again", () => {
   const { now } = Date;
   let nowMs = 1_000_000;

@@ -1,3 +1,5 @@
+import { isLoopback } from "../loopback.ts";
+
 /** Files that say whom to trust, and who we are, in TLS. PEM. */
 export interface TlsFiles {
   /** Authorities, besides those that are known anyway. */
@@ -40,4 +42,14 @@ export interface Endpoint {
 /** The host of the URLs of `registry`. */
 export function apiHost(registry: string): string {
   return registry === "docker.io" ? "registry-1.docker.io" : registry;
+}
+
+/** Whether `host` (`host` or `host:port`) is this machine. */
+export function isHere(host: string): boolean {
+  return isLoopback(new URL(`https://${host}/`).hostname);
+}
+
+/** Whether it was said that a place may be without TLS, and so its token server; that it is here says no such thing. */
+export function allowsPlainHttp({ scheme, host }: Pick<Endpoint, "scheme" | "host">): boolean {
+  return scheme === "http" || (scheme === "either" && !isHere(host));
 }

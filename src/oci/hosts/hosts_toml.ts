@@ -22,7 +22,7 @@ export async function readHostsToml(folder: string, reference: DockerReference):
     if (!await isFolder(path)) continue;
     const file = await readTomlFile(`${path}/${FILE_NAME}`, { mustExist: false });
     if (file !== undefined) return parseHosts(file, path, reference);
-    return [serverEndpoint(undefined, await findTlsFiles([path]), reference)];
+    return [registryItself({}, await findTlsFiles([path]), reference)];
   }
   return undefined;
 }
@@ -49,7 +49,7 @@ function parseHosts(file: TomlTable, folder: string, reference: DockerReference)
   });
   const server = file.string("server") ?? "";
   if (server === "") {
-    return [...mirrors, withRights(serverEndpoint(undefined, parseTls(file, folder), reference), file)];
+    return [...mirrors, withRights(registryItself(parseHeaders(file), parseTls(file, folder), reference), file)];
   }
   const url = parseServer(server, () => file.wrong("server", "a URL"));
   const last = endpointOf(url, file, folder, reference);
@@ -86,9 +86,9 @@ function endpointOf(url: URL, table: TomlTable, folder: string, reference: Docke
   }, table);
 }
 
-/** The registry itself. */
-function serverEndpoint(
-  table: TomlTable | undefined,
+/** The registry, where no server is named in its place. */
+function registryItself(
+  headers: Readonly<Record<string, string>>,
   tls: TlsFiles,
   { registry, repository }: DockerReference,
 ): Endpoint {
@@ -98,7 +98,7 @@ function serverEndpoint(
     scheme: "https",
     apiPath: "/v2",
     repository,
-    headers: table === undefined ? {} : parseHeaders(table),
+    headers,
     tls,
     isMirror: false,
     resolvesTags: true,

@@ -1,8 +1,7 @@
 import { ClipError, type Logger, messageOf } from "../../base/mod.ts";
 import { HostGates } from "../host_gates.ts";
-import { isLoopback } from "../loopback.ts";
 import type { DockerReference } from "../reference.ts";
-import { apiHost, type Endpoint, NO_TLS_FILES, type TlsFiles } from "./endpoint.ts";
+import { apiHost, type Endpoint, isHere, NO_TLS_FILES, type TlsFiles } from "./endpoint.ts";
 import { readHostsToml } from "./hosts_toml.ts";
 import { Proxies, type Proxy, PROXY_VARIABLES } from "./proxies.ts";
 import { RegistriesConf, registriesConfFiles } from "./registries_conf.ts";
@@ -159,10 +158,6 @@ export class Network {
     const { authorities, clients } = stated ?? NO_TLS_FILES;
     return { authorities: [...authorities, ...found.authorities], clients: [...clients, ...found.clients] };
   }
-}
-
-function isHere(host: string): boolean {
-  return isLoopback(new URL(`https://${host}/`).hostname);
 }
 
 function defaultEndpoint({ registry, repository }: DockerReference): Endpoint {

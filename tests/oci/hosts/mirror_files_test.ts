@@ -183,6 +183,10 @@ Deno.test("hosts.toml: hosts in the file's order, paths, rights, headers, certif
       "https any.example/v2/x tags+digests mirror ns=r.example",
       "https r.example/v2/x tags+digests",
     ]);
+    // Of a file that names no server, what is not of a host is the registry's own.
+    await Deno.writeTextFile(`${hostsDir}/_default/hosts.toml`, 'ca = "/own.crt"\n[header]\nx-own = "one"\n');
+    const [own] = await places("r.example/x", { hostsDir });
+    assert.deepEqual([own!.headers, own!.tls.authorities], [{ "x-own": "one" }, ["/own.crt"]]);
     await Deno.mkdir(`${hostsDir}/r.example_5000_`);
     await Deno.writeTextFile(`${hostsDir}/r.example_5000_/own.crt`, "");
     const [only] = await places("r.example:5000/x", { hostsDir });

@@ -124,6 +124,37 @@ Deno.test("a mirror that is busy is not waited for; one that stays silent has a 
     assert.deepEqual(counts(setting), [1, 1, 1]);
   }));
 
+Deno.test("a mirror that is busy is not waited for by those who wait for their turn with it either", () =>
+  withMirrors(async (setting) => {
+    const { blob, first } = setting;
+    first.always = { kind: "status", status: 429, headers: { "retry-after": "60" } };
+    const started = performance.now();
+    const all = await Promise.all(Array.from({ length: 80 }, () => blob.readRange(MIDDLE)));
+    for (const bytes of all) assertBytes(bytes, BYTES.slice(70_000, 200_000));
+    assert.ok(performance.now() - started < 30_000, "and not 60 s");
+    const [firsts, seconds, upstreams] = counts(setting);
+    assert.ok(firsts! <= 32 && seconds === 80 && upstreams === 0, counts(setting).join());
+  }));
+
+Deno.test("wrong bytes are held against who gave them last", () =>
+  withMirrors(async (setting) => {
+    const { blob, first, second, digest } = setting;
+    const now = Date.now;
+    try {
+      await blob.readRange(MIDDLE);
+      first.faults.push({ kind: "status", status: 500 });
+      second.blobs.delete(digest);
+      await blob.readRange(MIDDLE);
+      assert.deepEqual(counts(setting), [2, 1, 1]);
+      Date.now = () => now() + 2000;
+      blob.mistrust!();
+      await blob.readRange(MIDDLE);
+      assert.deepEqual(counts(setting), [3, 1, 1]);
+    } finally {
+      Date.now = now;
+    }
+  }));
+
 Deno.test("a mirror cannot forge: manifests are compared at once, blobs when their reader says so", () =>
   withMirrors(async (setting) => {
     const { first, second, upstream, options, blob, digest } = setting;
