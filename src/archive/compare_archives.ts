@@ -47,6 +47,7 @@ function compareSpans({ layers: one }: Archive, { layers: other }: Archive): str
     for (let span = one.firstSpan[layer]!; span < one.firstSpan[layer + 1]!; span++) {
       const isSame = span < count && one.spanOffsets[span] === other.spanOffsets[span] &&
         one.spanCheckpoint(layer, span) === other.spanCheckpoint(layer, span) &&
+        one.spanCompressedEnd(layer, span) === other.spanCompressedEnd(layer, span) &&
         equalBytes(one.spanDigest(span), other.spanDigest(span));
       if (!isSame) return `span ${span - one.firstSpan[layer]!} of layer ${layer}`;
     }

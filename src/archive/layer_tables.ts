@@ -125,11 +125,16 @@ export class LayerTables {
 
   /** The same as far as checkpoints tell: up to the next one. */
   compressedEnd(layer: number, span: number): number {
-    const final = this.firstCheckpoint[layer + 1]! - 1;
     const plainEnd = this.spanEnd(layer, span);
-    let next = this.spanCheckpoint(layer, span) + 1;
-    while (next < final && this.#u64(next, CHECKPOINT.plainOffset.at) < plainEnd) next++;
-    return Math.ceil(this.#u64(next, CHECKPOINT.compressedBitOffset.at) / 8);
+    let low = this.spanCheckpoint(layer, span) + 1;
+    let high = this.firstCheckpoint[layer + 1]! - 1;
+    // By halves: an archive may say that each span is made from the first checkpoint of very many.
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#u64(middle, CHECKPOINT.plainOffset.at) < plainEnd) low = middle + 1;
+      else high = middle;
+    }
+    return Math.ceil(this.#u64(low, CHECKPOINT.compressedBitOffset.at) / 8);
   }
 
   /** The byte that holds the first bit behind a checkpoint. */
