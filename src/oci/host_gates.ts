@@ -77,6 +77,8 @@ export class HostGate {
   #failures = 0;
   #openUntilMs = 0;
   #openMs = 0;
+  /** Whether one was let through, of which nothing was heard yet. */
+  #isTrying = false;
   /** When the line is free again. */
   #lineFreeMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -117,6 +119,7 @@ export class HostGate {
     if (this.#openMs === 0) return false;
     if (Date.now() < this.#openUntilMs) return true;
     this.#openUntilMs = Date.now() + this.#openMs;
+    this.#isTrying = true;
     return false;
   }
 
@@ -158,7 +161,10 @@ export class HostGate {
 
   /** The host did not answer, or that it failed. */
   failed(): void {
-    if (++this.#failures < FAILURES_TO_OPEN) return;
+    const isOpen = this.#openMs > 0;
+    // What was under way when the circuit opened fails for the same reason.
+    if (isOpen ? !this.#isTrying : ++this.#failures < FAILURES_TO_OPEN) return;
+    this.#isTrying = false;
     this.#openMs = this.#openMs === 0 ? FIRST_OPEN_MS : Math.min(this.#openMs * 2, MAX_OPEN_MS);
     this.#openUntilMs = Date.now() + this.#openMs * (0.5 + this.#random() / 2);
   }
