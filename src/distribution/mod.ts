@@ -13,5 +13,6 @@ export { LayerIndexRepository, layerIndexTag } from "./layer_index_repository.ts
 export { type FoundBy, listArchives, type ListedArchive } from "./list_archives.ts";
 export { pullArchive, type PulledArchive, type PullOptions } from "./pull_archive.ts";
 export { pushArchive, type PushedArchive, type PushOptions } from "./push_archive.ts";
+export { removeArchive } from "./remove_archive.ts";
 export { parseSigningKey, type SigningKey, verifySignature } from "./verify_signature.ts";
 export { type DeriveArchive, verifyIndex } from "./verify_index.ts";

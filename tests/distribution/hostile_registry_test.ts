@@ -1,8 +1,8 @@
 /** Registries that lie about what they hold: bounded, and told in a line. */
 import assert from "node:assert/strict";
 import { sha256 } from "../../src/base/mod.ts";
-import { ANNOTATIONS, ARCHIVE_TYPE, chooseArchives, keptTag } from "../../src/distribution/mod.ts";
-import { type Descriptor, Network } from "../../src/oci/mod.ts";
+import { ANNOTATIONS, ARCHIVE_TYPE, chooseArchives, keptTag, removeArchive } from "../../src/distribution/mod.ts";
+import { ArtifactRepository, type Descriptor, type DockerReference, Network } from "../../src/oci/mod.ts";
 import { archiveOf, gzipLayer, memoryImage, SMALL_SPANS } from "../indexer/memory_image.ts";
 import { startFakeRegistry } from "../oci/fake_registry.ts";
 import { withFolder } from "../oci/make_layout.ts";
@@ -11,6 +11,7 @@ import { PlantedRegistry } from "./planted.ts";
 
 const { test } = Deno;
 const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
+const LIST_ENTRY = { mediaType: OCI_INDEX, digest: sha256(new Uint8Array(3)), size: 3 };
 const LAYERS = [gzipLayer({ path: "etc/motd", data: "hello\n" })];
 
 async function planted(work: (planted: PlantedRegistry, bytes: Uint8Array) => Promise<void>): Promise<void> {
@@ -55,6 +56,27 @@ test("lists: endless, a million long, going on elsewhere, no list at all", () =>
     const digest = place.plant(place.manifest(bytes));
     const pulled = await place.pull();
     assert.deepEqual([pulled?.digest, pulled?.foundBy], [digest, "referrers tag"]);
+  }));
+
+test("only archives of the image are removed, whatever the list says", () =>
+  planted(async (place, bytes) => {
+    const image = {
+      artifactType: undefined,
+      config: { ...LIST_ENTRY, mediaType: "application/vnd.oci.image.config.v1+json" },
+    };
+    const repository = new ArtifactRepository(place.image.pinnedReference as DockerReference, place.options);
+    const remove = (change: Record<string, unknown>) =>
+      removeArchive(repository, place.plant(place.manifest(bytes, change)), place.image.manifestDigest);
+    try {
+      assert.match((await failure(() => remove(image), "corrupt")).message, /bad artifactType.*image\.config/);
+      assert.match((await failure(() => remove({ subject: LIST_ENTRY }), "corrupt")).message, /bad subject/);
+      assert.deepEqual(new Set(place.registry.seen.map(({ method }) => method)), new Set(["GET"]));
+      place.registry.handler = ({ method }) => method === "GET" ? undefined : new Response(null, { status: 405 });
+      await failure(() => remove({}));
+      assert.notEqual(place.registry.seen.at(-1)!.method, "GET");
+    } finally {
+      repository.close();
+    }
   }));
 
 test("manifests that lie are passed over for the next, with a warning", () =>

@@ -3,7 +3,7 @@ import { message } from "@optique/core/message";
 import { multiple, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
 import { ClipError, type Digest, isDigest, UsageError } from "../../base/mod.ts";
-import { listArchives } from "../../distribution/mod.ts";
+import { listArchives, removeArchive } from "../../distribution/mod.ts";
 import { ArtifactRepository, formatImageReference, parseImageReference, resolveImage } from "../../oci/mod.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
@@ -49,7 +49,7 @@ may delete; not all registries do.`,
         throw new ClipError("not_found", `${name}: ${other} is no index of it; clip ls-remote lists them`);
       }
       for (const digest of all ? listed : named) {
-        await repository.remove(digest, image.manifestDigest);
+        await removeArchive(repository, digest, image.manifestDigest);
         io.out(`removed ${digest}\n`);
       }
     } finally {
