@@ -158,16 +158,19 @@ export class RunFetcher {
     }
   }
 
-  /** Whether the flight is this process's to fetch. What came to be at hand meanwhile is not fetched. */
+  /** Whether the flight is this process's to fetch: not what is at hand by now. A cache that throws ends it alone. */
   #claim(flight: RunFlight): boolean {
-    const { layer, firstSpan } = flight.run;
-    if (!flight.isClaimed && !this.#parts.store.claim(layer, firstSpan)) {
-      this.#awaitOther(flight);
-      return false;
+    try {
+      if (!flight.isClaimed && !this.#parts.store.claim(flight.run.layer, flight.run.firstSpan)) {
+        this.#awaitOther(flight);
+        return false;
+      }
+      flight.isClaimed = true;
+      if (!this.#answerFromStore(flight)) return true;
+      this.#over(flight, undefined);
+    } catch (error) {
+      this.#over(flight, error);
     }
-    flight.isClaimed = true;
-    if (!this.#answerFromStore(flight)) return true;
-    this.#over(flight, undefined);
     return false;
   }
 

@@ -100,6 +100,24 @@ test("contents: a cache of one's own, ranges, streams; after the end every read 
     assert.equal(await again.readText("/etc/group"), "root:x:0:\n");
   }));
 
+test("a cache of one's own that throws is an error for who reads, not a wait without end", () =>
+  withSample(async (folder, _image, archive) => {
+    const disk = diskSpanCache(`${folder}/cache`);
+    const problem = new Error("out of order");
+    const cache: SpanCache = {
+      ...disk,
+      openLayer(key, use) {
+        return Object.assign(disk.openLayer(key, use), {
+          claim: () => {
+            throw problem;
+          },
+        });
+      },
+    };
+    await using files = await open(archive, { cache, deadlineMs: 2000 });
+    await assert.rejects(files.read("/etc/group"), problem);
+  }));
+
 test("an archive at a URL is read by range, through a fetch of one's own", () =>
   withSample(async (_folder, _image, archive) => {
     const bytes = await Deno.readFile(archive);
