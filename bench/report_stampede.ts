@@ -266,6 +266,6 @@ async function startOne(reference: DockerReference, { useProfile, remote }: Way)
     for (const inode of filesOfStart(archive)) await content.read(inode, 0, READ_BYTES, target, 0);
     await ahead;
   } finally {
-    close();
+    await close();
   }
 }

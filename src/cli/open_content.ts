@@ -55,7 +55,7 @@ export function openContent(
   return {
     content,
     close: async () => {
-      close();
+      await close();
       await remote?.close();
     },
   };

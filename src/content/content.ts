@@ -1,4 +1,4 @@
-import { ClipError, displayByteString, type LocalReaders, messageOf } from "../base/mod.ts";
+import { ClipError, displayByteString, type LocalReaders, messageOf, sleep } from "../base/mod.ts";
 import { type Archive, SPARSE_LAYER } from "../archive/mod.ts";
 import type { LayerCache } from "../cache/mod.ts";
 import type { ContentOptions, PrefetchOptions, ReadOptions, SpanRange } from "./content_options.ts";
@@ -14,6 +14,8 @@ import { SpanStore } from "./span_store.ts";
 const DEADLINE_MS = 30_000;
 /** A span that was had and is gone again when it is looked at is got again so many times. */
 const MAX_TRIES = 10;
+/** Decoders write what they have given away within milliseconds, unless the disk or the machine is very busy. */
+const SETTLE_TIMEOUT_MS = 1000;
 
 /** A part of a read that lies in one span. */
 interface Part {
@@ -233,6 +235,16 @@ export class Content {
   /** The cache of a layer; undefined where it cannot be used (which is logged once): reads then go on without it. */
   layerCache(layer: number): LayerCache | undefined {
     return this.#store.layerCache(layer);
+  }
+
+  /**
+   * Resolves when what readers have been given is in the cache as well, a moment later; at the latest after a second.
+   * For who is about to close it.
+   */
+  async settle(): Promise<void> {
+    const ending = new AbortController();
+    await Promise.race([this.#fetcher.settle(), sleep(SETTLE_TIMEOUT_MS, ending.signal).catch(() => {})]);
+    ending.abort();
   }
 
   /** Ends what is under way, which fails, and closes the caches. */

@@ -90,6 +90,11 @@ export class RunFetcher {
     this.#pool.warm();
   }
 
+  /** Resolves when what readers have been given is in the cache as well. Never rejects. */
+  async settle(): Promise<void> {
+    await Promise.all([...this.#flights.values()].map((flight) => flight.settled()));
+  }
+
   /** Gives everything up. */
   close(): void {
     const error = new ClipError("aborted", "closed while it was read");
@@ -302,7 +307,7 @@ export class RunFetcher {
       },
       onEarly: (span, offset, bytes) => {
         // A prefetch is over when the cache has the span, not before.
-        if (flight.demand === "read") flight.answer(span, { bytes, offset, tier });
+        if (flight.demand === "read") flight.answerEarly(span, { bytes, offset, tier });
         options.remote?.offer(layers.spanDigest(span), bytes);
       },
       onWritten: (firstSpan, endSpan) => {

@@ -46,6 +46,9 @@ export class RunFlight {
   #end: () => void;
   #passed: Uint8Array;
   #waiters = new Map<number, Waiter>();
+  /** Spans that readers have been given before they were written. */
+  #owed = new Set<number>();
+  #settled: PromiseWithResolvers<void> | undefined;
 
   /** Queued. */
   constructor(run: Run, demand: Demand) {
@@ -116,10 +119,24 @@ export class RunFlight {
     this.#waiters.delete(span);
   }
 
+  /** The same with a span that is verified and about to be written. */
+  answerEarly(span: number, had: HadSpan): void {
+    this.answer(span, had);
+    this.#owed.add(span);
+  }
+
   /** A span is at hand, or is gone for good: who comes later has to look elsewhere. */
   pass(span: number, had: HadSpan): void {
     this.answer(span, had);
     this.#passed[span - this.#run.firstSpan] = 1;
+    this.#owed.delete(span);
+    if (this.#owed.size === 0) this.#settled?.resolve();
+  }
+
+  /** Resolves when what readers have been given is written as well, or the flight is over. */
+  settled(): Promise<void> {
+    if (this.#owed.size === 0 || this.isOver) return Promise.resolve();
+    return (this.#settled ??= Promise.withResolvers<void>()).promise;
   }
 
   /** Over: who still waits gets `error`. From now on nobody may be sent here. */
@@ -127,6 +144,7 @@ export class RunFlight {
     this.isOver = true;
     for (const waiter of this.#waiters.values()) waiter.reject(error);
     this.#waiters.clear();
+    this.#settled?.resolve();
     this.#end();
   }
 }

@@ -87,6 +87,11 @@ export class SpanFetcher {
     this.#runs.warm();
   }
 
+  /** @see Content.settle */
+  settle(): Promise<void> {
+    return this.#runs.settle();
+  }
+
   /** Gives everything up. */
   close(): void {
     this.#runs.close();

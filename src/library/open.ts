@@ -68,9 +68,9 @@ export async function open(archive: string | RangeSource, options: OpenOptions =
       useCheckpoints: true,
       ...{ offline, deadlineMs, memoryBytes, decodeWorkers, inflate, observer, log },
     });
-    return new ImageFiles({ archive: opened, content, log }, () => {
-      close();
-      return release();
+    return new ImageFiles({ archive: opened, content, log }, async () => {
+      await close();
+      await release();
     });
   } catch (error) {
     await release();

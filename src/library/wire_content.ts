@@ -14,8 +14,8 @@ export interface WireOptions extends Omit<ContentOptions, "archive" | "blob"> {
 export interface WiredContent {
   /** The files' contents. */
   readonly content: Content;
-  /** Reads fail from now on. Caches that can be closed stay the caller's. */
-  close(): void;
+  /** What was read is in the cache afterwards, and reads fail. Caches that can be closed stay the caller's. */
+  close(): Promise<void>;
 }
 
 /** Wires an archive to the image's blobs and the caches. Nothing is fetched before the first read. @throws {ClipError} */
@@ -45,7 +45,8 @@ export function wireContent(archive: Archive, { source, reach, ...options }: Wir
   });
   return {
     content,
-    close: () => {
+    close: async () => {
+      await content.settle();
       content.close();
       blobs?.then((store) => store.close(), () => {});
     },

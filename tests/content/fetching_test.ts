@@ -267,6 +267,28 @@ test("a decode worker that dies is an error for who waits, not a hang; one that 
   never.close();
 });
 
+test("what a reader was given is in the cache when the content has settled", async () => {
+  await withCacheFolder(async (_, cache) => {
+    const sample = await makeSample();
+    const { layers, tree } = sample.archive;
+    const inode = tree.find("/large")!;
+    const content = openSample(sample, { cache, decodeWorkers: 1 });
+    const target = new Uint8Array(1);
+    let owed = 0;
+    for (let offset = 0; offset < tree.sizeBytes(inode) && owed < 3; offset += 20_000) {
+      await content.read(inode, offset, 1, target, 0);
+      const span = layers.spanAt(0, tree.plainOffset(inode) + offset);
+      // Once the Worker is up: what is decoded in this thread is given away after it was written.
+      if (!content.isCached(0, span)) owed++;
+      await content.settle();
+      assert(content.isCached(0, span), `at ${offset}`);
+      await sleep(20);
+    }
+    assert(owed > 0, "else nothing was tried");
+    content.close();
+  });
+});
+
 test("readers of different parts of a span, early and late, each get their own", async () => {
   await withCacheFolder(async (_, cache) => {
     for (let round = 0; round < 8; round++) {
