@@ -7,7 +7,7 @@ import { FlightQueue } from "./flight_queue.ts";
 import type { Demand, Tier } from "./observer.ts";
 import { planRun, type Run } from "./read_plan.ts";
 import { isContentError, type Rests } from "./rests.ts";
-import { AT_HAND, type RunFlight } from "./run_flight.ts";
+import { AT_HAND, consecutive, type RunFlight } from "./run_flight.ts";
 import type { SpanStore } from "./span_store.ts";
 
 /** Requests to the source at a time. */
@@ -341,15 +341,4 @@ export class RunFetcher {
     if (flight.isClaimed) this.#parts.store.release(layer, firstSpan, endSpan);
     flight.finish(error);
   }
-}
-
-/** Cut where one does not follow the other. */
-function consecutive(flights: readonly RunFlight[]): RunFlight[][] {
-  const parts: RunFlight[][] = [];
-  for (const flight of flights) {
-    const part = parts.at(-1);
-    if (part !== undefined && part.at(-1)!.run.endSpan === flight.run.firstSpan) part.push(flight);
-    else parts.push([flight]);
-  }
-  return parts;
 }

@@ -148,3 +148,14 @@ export class RunFlight {
     this.#end();
   }
 }
+
+/** Flights in order, cut where one does not follow the other. */
+export function consecutive(flights: readonly RunFlight[]): RunFlight[][] {
+  const parts: RunFlight[][] = [];
+  for (const flight of flights) {
+    const part = parts.at(-1);
+    if (part !== undefined && part.at(-1)!.run.endSpan === flight.run.firstSpan) part.push(flight);
+    else parts.push([flight]);
+  }
+  return parts;
+}
