@@ -27,6 +27,8 @@ const MAX_FILE_LINES = 350;
 const MAX_FUNCTION_LINES = 70;
 /** Larger than the rule, with the reason. None may exceed 500 lines. */
 const EXCEPTIONS: Readonly<Record<string, { lines: number; why: string }>> = {};
+/** Their tests run side by side in one process (the task `test`): none may change what they share. */
+const PARALLEL_TESTS: readonly string[] = ["tests/codec", "tests/e2e", "tests/fidelity", "tests/hostile"];
 const FORBIDDEN_NAMES = /(^|_)(utils?|common|helpers?|misc)(_|\.|$)/;
 
 const faults: string[] = [];
@@ -130,6 +132,12 @@ for (const path of checked) {
   checkSizes(path, text);
 }
 await checkImportsDoNothing(checked);
+for (const folder of PARALLEL_TESTS) {
+  for await (const path of sourceFiles(folder)) {
+    const text = await Deno.readTextFile(path);
+    if (/\bDeno\.(chdir|env\.(set|delete))\(/.test(text)) fault(path, "changes what tests beside it share");
+  }
+}
 for (const [path, { lines }] of Object.entries(EXCEPTIONS)) {
   if (!paths.includes(path)) fault(path, "an exception for a file that is not there");
   if (lines > 500) fault(path, "an exception beyond 500 lines");
