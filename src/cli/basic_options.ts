@@ -8,17 +8,20 @@ import type { Parser } from "@optique/core/parser";
 import { choice, string, type ValueParser, type ValueParserResult } from "@optique/core/valueparser";
 import { ClipError, LOG_LEVELS, parseDuration, parseSize } from "../base/mod.ts";
 
-/** A value that one of clip's own functions reads; its ClipError becomes the parser's message. */
+/**
+ * A value that one of clip's own functions reads; its ClipError becomes the parser's message. `anyValue` is never seen by
+ * anybody: the library's interface has a field for one, for programs that ask for values in dialogues.
+ */
 export function valueOf<Value>(
   metavar: string,
-  placeholder: Value,
+  anyValue: Value,
   parse: (text: string) => Value,
   format: (value: Value) => string,
 ): ValueParser<"sync", Value> {
   return {
     mode: "sync",
     metavar: metavar as ValueParser<"sync", Value>["metavar"],
-    placeholder,
+    placeholder: anyValue,
     parse(input) {
       try {
         return { success: true, value: parse(input) };

@@ -12,7 +12,7 @@ export type Credential =
 export interface Login {
   /** Who to be. */
   readonly credential: Credential;
-  /** For messages: `--creds`, `/root/.docker/config.json`, `docker-credential-pass`. Holds no secret. */
+  /** For messages: `--creds`, `~/.docker/config.json`, `docker-credential-pass`. Holds no secret. */
   readonly origin: string;
 }
 

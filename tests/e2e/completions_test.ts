@@ -1,7 +1,7 @@
 /** What Tab offers, in real shells that have read `clip completions`. */
 import assert from "node:assert/strict";
 import { CLIP_COMMAND } from "./clip_process.ts";
-import { isInstalled, mustRun } from "./programs.ts";
+import { mustRun } from "./programs.ts";
 import { e2eTest, type Workbench } from "./workbench.ts";
 
 /** A command line as far as the cursor, and what it can become: all of it, or with `…` some of it. */
@@ -42,14 +42,6 @@ async function offers(bench: Workbench, shell: string, script: string): Promise<
   });
 }
 
-/** A test for a shell that CI does not install: to get it takes longer than to test it. */
-function optionalTest(name: string, [shell]: [string], body: (bench: Workbench) => Promise<void>): void {
-  if (isInstalled(shell)) return e2eTest(name, [shell], body);
-  // deno-lint-ignore no-console -- a skip says why
-  console.log(`skip: ${name}: ${shell} is not installed`);
-  Deno.test({ name, ignore: true, fn() {} });
-}
-
 e2eTest("bash completes commands, options, values and files of the right kind", ["bash"], async (bench) => {
   const script = `
     source <(clip completions bash)
@@ -65,7 +57,7 @@ e2eTest("bash completes commands, options, values and files of the right kind", 
   await offers(bench, "bash", script);
 });
 
-optionalTest("fish completes the same", ["fish"], async (bench) => {
+e2eTest("fish completes the same", ["fish"], async (bench) => {
   await offers(
     bench,
     "fish",
@@ -78,7 +70,7 @@ optionalTest("fish completes the same", ["fish"], async (bench) => {
   );
 });
 
-optionalTest("zsh completes a line that somebody types", ["zsh"], async (bench) => {
+e2eTest("zsh completes a line that somebody types", ["zsh"], async (bench) => {
   const env = await prepare(bench);
   const script = `
     zmodload zsh/zpty

@@ -77,7 +77,7 @@ test("documents: links between them lead somewhere", async () => {
   assert.deepEqual(broken, []);
 });
 
-e2eTest("docs/clip.1: nothing for man to complain of", [], async () => {
+e2eTest("docs/clip.1: nothing for man to complain of", ["mandoc"], async () => {
   const page = `${ROOT}/docs/clip.1`;
   const checks = [
     { program: "mandoc", args: ["-T", "lint", "-W", "warning", page], allowed: /missing date/ },
@@ -90,12 +90,7 @@ e2eTest("docs/clip.1: nothing for man to complain of", [], async () => {
   }
 });
 
-/** In CI the executable's turn is enough: it starts in a fifth of the time, some fifty times. */
-const ONCE = Deno.env.get("CI") === "true" && (Deno.env.get("CLIP_BINARY") ?? "") === "";
-// deno-lint-ignore no-console -- a skip says why
-if (ONCE) console.log("skip: documents: every command: it is run with the executable");
-
-(ONCE ? (name: string) => Deno.test({ name, ignore: true, fn() {} }) : e2eTest)(
+e2eTest(
   "documents: every command works and prints what is shown",
   [...IMAGE_NEEDS, ...REGISTRY_NEEDS, "/dev/fuse", "runc"],
   async (bench) => {
