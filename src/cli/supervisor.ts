@@ -27,10 +27,15 @@ exec </dev/null >>"$log" 2>&1
 say() { echo "clip: supervisor: $*"; }
 detach() { umount -l "$mountpoint" 2>/dev/null || fusermount3 -u -z "$mountpoint" 2>/dev/null ||
   fusermount -u -z "$mountpoint" 2>/dev/null; }
-# Whether process $2 has written its number to file $1.
-is() { read -r number 2>/dev/null <"$state/$1" && [ "$number" = "$2" ]; }
+# Whether process $2 has got as far as $1.
+is() { [ -e "$state/$1.$2" ]; }
 choose() { echo "$1" >"$state/program.new" && mv "$state/program.new" "$state/program"; }
-drop() { [ -z "$standby" ] || kill -KILL "$standby" 2>/dev/null; standby=; }
+forget() { rm -f "$state/standby.$1" "$state/server.$1"; }
+drop() {
+  [ -z "$standby" ] || kill -KILL "$standby" 2>/dev/null
+  forget "$standby"
+  standby=
+}
 stand_by() {
   read -r next <"$state/program" || return
   "$next" "$@" --resend 9>&- &
@@ -51,6 +56,7 @@ look() {
       choose "$program"
       : >"$state/refused"
     fi
+    forget "$standby"
     standby= upgrade=
   elif [ -n "$upgrade" ] && is standby "$upgrade"; then
     upgrade=
@@ -107,6 +113,7 @@ while [ -z "$ending" ]; do
   [ -z "$ending" ] || break
   read -r now rest </proc/uptime
   if is server "$ended"; then unready=0; else unready=$((unready + 1)); fi
+  forget "$ended"
   # The very first: whoever asked for the mount waits to be told why.
   [ -n "$resend" ] || [ "$unready" -eq 0 ] || break
   if [ $((${"$"}{now%%.*} - ${"$"}{started%%.*})) -le 1 ]; then young=$((young + 1)); else young=0; fi
@@ -133,19 +140,16 @@ drop
 /** A mount that is not there by then will not be. */
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 5;
-const SIGNAL_AGAIN_MS = 300;
+/** A signal that comes just when the shell is about to wait is noticed with the next: so there is one, after this time. */
+export const SIGNAL_AGAIN_MS = 300;
 
 /** What the supervisor is called in the table of processes. */
 const SUPERVISOR_NAME = "clip-supervisor";
 
-/** Names of files in the supervisor's folder. */
+/** Names of files in the supervisor's folder. There are also `server.PID` and `standby.PID`: how far a process has got. */
 export const SupervisorFile = {
   /** Path of the program that serves. */
   program: "program",
-  /** Number of the process that serves, once it does. */
-  server: "server",
-  /** Number of the process that stands by, once it does. */
-  standby: "standby",
   /** There when a program that was to take over could not. */
   refused: "refused",
   /** Its lock is whose turn it is to serve. */
@@ -192,7 +196,7 @@ export async function startSupervisor(
   child.status.then(() => hasEnded = true);
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const pid = await readNumber(`${folder}/${SupervisorFile.server}`);
+    const pid = await findServer(folder);
     if (pid !== undefined) return pid;
     if (hasEnded) throw new ClipError("io", await whatWasSaid(logFile, before));
     if (Date.now() > deadline) {
@@ -214,13 +218,11 @@ function spawnSetsid(options: Deno.CommandOptions): Deno.ChildProcess {
 
 /** Says how far this process has got, in the folder of its supervisor, which is its parent. */
 export async function tellSupervisor(folder: string, state: "server" | "standby"): Promise<void> {
-  await Deno.writeTextFile(`${folder}/.${state}`, `${Deno.pid}\n`);
-  await Deno.rename(`${folder}/.${state}`, `${folder}/${SupervisorFile[state]}`);
+  await Deno.writeTextFile(`${folder}/${state}.${Deno.pid}`, "");
   // Where it has just ended there is nobody to tell.
   signalParent(folder).catch(() => {});
 }
 
-/** A signal that comes just when the shell is about to wait is noticed with the next, so there are two. */
 async function signalParent(folder: string): Promise<void> {
   const pid = Deno.ppid;
   for (let round = 0; round < 2; round++) {
@@ -247,9 +249,12 @@ export function openTurn(folder: string): number {
   return fd;
 }
 
-async function readNumber(path: string): Promise<number | undefined> {
-  const text = await Deno.readTextFile(path).catch(() => "");
-  return /^\d+\n$/.test(text) ? Number(text) : undefined;
+/** The process that serves, once one does. */
+async function findServer(folder: string): Promise<number | undefined> {
+  // The folder goes with its supervisor.
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name).catch(() => []);
+  const name = names.find((name) => name.startsWith("server."));
+  return name === undefined ? undefined : Number(name.slice("server.".length));
 }
 
 /** Bytes in a file; 0 where it cannot be told. */

@@ -2,7 +2,7 @@ import { ClipError, messageOf, sleep, writeFileAtomically } from "../base/mod.ts
 import { type FoundRecord, liveMounts, type MountSupervisor } from "../mount/mod.ts";
 import type { Io } from "./io.ts";
 import { askForStats, mountFolders } from "./live_mounts.ts";
-import { findSupervisor, sizeOf, SupervisorFile, whatWasSaid } from "./supervisor.ts";
+import { findSupervisor, SIGNAL_AGAIN_MS, sizeOf, SupervisorFile, whatWasSaid } from "./supervisor.ts";
 import { VERSION } from "./version.ts";
 
 /** A server that does not serve by then will not. */
@@ -22,9 +22,14 @@ export async function upgradeMount({ record }: FoundRecord, io: Pick<Io, "env">)
   const { logFile } = await checkSupervisor(mountpoint, supervisor);
   const logged = await sizeOf(logFile);
   const before = await tellProgram(mountpoint, supervisor, program);
-  signal(mountpoint, supervisor);
+  signal(mountpoint, supervisor, "SIGHUP");
   let next: FoundRecord | undefined;
-  for (const deadline = Date.now() + TAKEOVER_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+  let toldAt = Date.now();
+  for (const deadline = toldAt + TAKEOVER_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    if (Date.now() - toldAt > SIGNAL_AGAIN_MS) {
+      toldAt = Date.now();
+      signal(mountpoint, supervisor, "SIGUSR1");
+    }
     if (await isThere(`${supervisor.folder}/${SupervisorFile.refused}`)) {
       const said = await whatWasSaid(logFile, logged);
       throw new ClipError("io", `${mountpoint}: clip ${VERSION} could not take over, the one before goes on: ${said}`);
@@ -37,7 +42,7 @@ export async function upgradeMount({ record }: FoundRecord, io: Pick<Io, "env">)
   // A program that hangs is not to take over after all.
   if (next?.record.pid === record.pid) {
     await tellProgram(mountpoint, supervisor, before);
-    signal(mountpoint, supervisor);
+    signal(mountpoint, supervisor, "SIGHUP");
   }
   throw new ClipError("io", `${mountpoint}: no new server within ${TAKEOVER_TIMEOUT_MS / 1000} s`);
 }
@@ -75,9 +80,9 @@ async function tellProgram(mountpoint: string, { folder }: MountSupervisor, prog
   }
 }
 
-function signal(mountpoint: string, { pid }: MountSupervisor): void {
+function signal(mountpoint: string, { pid }: MountSupervisor, signal: "SIGHUP" | "SIGUSR1"): void {
   try {
-    Deno.kill(pid, "SIGHUP");
+    Deno.kill(pid, signal);
   } catch (error) {
     const because = error instanceof Deno.errors.NotFound ? "it has ended" : messageOf(error);
     throw new ClipError("io", `${mountpoint}: cannot tell its supervisor, process ${pid}: ${because}`);

@@ -73,9 +73,14 @@ e2eTest("clip upgrade-mounts replaces servers under readers", NEEDS, async (benc
       assert.deepEqual(bytes, new Uint8Array(3000).fill(reads % FILES));
     }
   })();
-  const text = await bench.mustClip(["upgrade-mounts"]);
-  stop = true;
-  await reading;
+  // Both are waited for whatever becomes of either: a reader that outlives its mount tells of nothing but that.
+  const [upgraded, read] = await Promise.allSettled([
+    bench.mustClip(["upgrade-mounts"]).finally(() => stop = true),
+    reading,
+  ]);
+  assert.equal(read.status, "fulfilled", String((read as PromiseRejectedResult).reason));
+  assert.ok(upgraded.status === "fulfilled", String((upgraded as PromiseRejectedResult).reason));
+  const text = upgraded.value;
   assert.ok(reads > 0);
   const lines = text.trimEnd().split("\n").sort();
   assert.match(lines[0]!, new RegExp(`^${directory}: process ${pid} \\(clip [\\d.]+\\) → \\d+ \\(clip [\\d.]+\\)$`));

@@ -47,11 +47,12 @@ export class SupervisedMount {
 
   /** The process that serves, or stands by, now; 0 where there was none yet. */
   process(which: "server" | "standby" = "server"): number {
-    try {
-      return Number(Deno.readTextFileSync(`${this.folder}/${which}`));
-    } catch {
-      return 0;
-    }
+    const names = [...Deno.readDirSync(this.folder)].map(({ name }) => name);
+    const having = (state: string) =>
+      names.filter((name) => name.startsWith(`${state}.`)).map((name) => Number(name.split(".")[1]));
+    const servers = having("server").filter(isRunning);
+    if (which === "server") return servers[0] ?? 0;
+    return having("standby").find((pid) => isRunning(pid) && !servers.includes(pid)) ?? 0;
   }
 
   /** Waits for another process than `pid` to serve, or to stand by. */

@@ -43,6 +43,26 @@ e2eTest("supervisor: who stands by takes over, and is itself replaced", SUPERVIS
   assert.deepEqual([alone.code, /--standby goes with --daemon/.test(alone.stderr)], [2, true]);
 });
 
+e2eTest(
+  "supervisor: one that notices late that servers took turns does not give the mount up",
+  SUPERVISED_NEEDS,
+  async (bench) => {
+    const mount = await SupervisedMount.make(bench, ["--standby"]);
+    const first = mount.process();
+    const second = await mount.next(0, "standby");
+    Deno.kill(mount.supervisor, "SIGSTOP");
+    Deno.kill(first, "SIGKILL");
+    assert.equal(await mount.next(first), second);
+    Deno.kill(mount.supervisor, "SIGCONT");
+    await mount.next(second, "standby");
+    assert.equal(mount.process(), second);
+    const readers = startReaders(mount.file, 2);
+    assert.ok(await until(() => readers.count() > 10, 20_000));
+    await readers.stop();
+    await mount.unmount();
+  },
+);
+
 e2eTest("supervisor: SIGHUP replaces the server, SIGTERM to the server unmounts", SUPERVISED_NEEDS, async (bench) => {
   const mount = await SupervisedMount.make(bench);
   const first = mount.process();
@@ -60,7 +80,7 @@ e2eTest("supervisor: SIGHUP replaces the server, SIGTERM to the server unmounts"
 /** Does all that a server does before it serves, and ends when it is its turn. */
 const ENDS_AT_ITS_TURN = `#!/bin/sh
 while [ "$1" != --supervised ]; do shift; done
-echo $$ >"$2/standby"
+: >"$2/standby.$$"
 kill -USR1 $PPID
 flock "$2/turn" echo "its turn"
 exit 1
