@@ -5,20 +5,23 @@ import type { SharedRow } from "./report_shared.ts";
 import type { StartRow } from "./report_start.ts";
 import type { WarmRow } from "./report_warm.ts";
 import { readResults } from "./results_file.ts";
+import type { Table } from "./tables.ts";
 
 /** A figure of reading that the project has an aim for. */
 type Aimed = readonly [what: string, aim: string, measured: string];
 
-/** Lines of Markdown by the name of their place; undefined where there are no results. */
-export const readingTables: Readonly<Record<string, () => Promise<string[] | undefined>>> = {
-  reading: async () => {
-    const rows = [...await ofCold(), ...await ofWarm(), ...await ofStart(), ...await ofShared()];
-    return rows.length === 0 ? undefined : markdownTable(["", "aim", "measured"], rows);
-  },
-  cold: coldTable,
-  warm: warmTable,
-  start: startTable,
+/** By the name of their place. */
+export const readingTables: Readonly<Record<string, Table>> = {
+  reading: { from: ["cold", "warm", "start", "shared"], make: readingTable },
+  cold: { from: ["cold"], make: coldTable },
+  warm: { from: ["warm"], make: warmTable },
+  start: { from: ["start"], make: startTable },
 };
+
+async function readingTable(): Promise<string[] | undefined> {
+  const rows = [...await ofCold(), ...await ofWarm(), ...await ofStart(), ...await ofShared()];
+  return rows.length === 0 ? undefined : markdownTable(["", "aim", "measured"], rows);
+}
 
 async function ofCold(): Promise<Aimed[]> {
   const rows = (await readResults<ColdRow>("cold"))?.rows ?? [];

@@ -13,37 +13,62 @@ import { markdownTable } from "./markdown_table.ts";
 import { readingTables } from "./reading_tables.ts";
 import { readResults } from "./results_file.ts";
 
+/** A table of a document. */
+export interface Table {
+  /** Names of the results that it is made from. */
+  readonly from: readonly string[];
+  /** Lines of Markdown; undefined where there are no results. */
+  readonly make: () => Promise<string[] | undefined>;
+}
+
 const PLACES = ["docs/strategies.md", "docs/reading.md", "docs/performance.md"];
 const ROOT = new URL("../", import.meta.url);
 
-/** Lines of Markdown by the name of their place; undefined where there are no results. */
-const TABLES: Readonly<Record<string, () => Promise<string[] | undefined>>> = {
-  ratios: ratiosTable,
-  sizes: sizesTable,
-  spacings: spacingsTable,
-  compressors: compressorsTable,
-  reads: readsTable,
-  adaptive: adaptiveTable,
+/** By the name of their place. */
+const TABLES: Readonly<Record<string, Table>> = {
+  ratios: { from: ["engines", "image", "index", "reads", "memory"], make: ratiosTable },
+  sizes: { from: ["index"], make: sizesTable },
+  spacings: { from: ["index"], make: spacingsTable },
+  compressors: { from: ["index"], make: compressorsTable },
+  reads: { from: ["reads"], make: readsTable },
+  adaptive: { from: ["adaptive"], make: adaptiveTable },
   ...readingTables,
 };
 
-/** Writes each table between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`; the names of those written. */
+/**
+ * Writes each table, and of when and of which commit it is, between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`; the
+ * names of those written.
+ */
 export async function writeTables(): Promise<string[]> {
   const written: string[] = [];
   for (const path of PLACES) {
     let text = await Deno.readTextFile(new URL(path, ROOT));
-    for (const [name, make] of Object.entries(TABLES)) {
+    for (const [name, { from, make }] of Object.entries(TABLES)) {
       const pattern = new RegExp(`(<!-- bench:${name} -->\n)[^]*?(<!-- /bench:${name} -->)`);
       if (!pattern.test(text)) continue;
       const lines = await make();
       if (lines === undefined) continue;
-      text = text.replace(pattern, (_all, start, end) => `${start}\n${lines.join("\n")}\n\n${end}`);
+      const block = [...lines, "", await whenMeasured(from)].join("\n");
+      text = text.replace(pattern, (_all, start, end) => `${start}\n${block}\n\n${end}`);
       written.push(`${path}: ${name}`);
     }
     await Deno.writeTextFile(new URL(path, ROOT), text);
     await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", new URL(path, ROOT).pathname] }).output();
   }
   return written;
+}
+
+/** Of which commits and days these results are, in a line. */
+async function whenMeasured(names: readonly string[]): Promise<string> {
+  const results = new Map<string, string[]>();
+  for (const name of names) {
+    const found = await readResults(name);
+    if (found === undefined) continue;
+    const when = `${found.commit}, ${found.date.slice(0, "YYYY-MM-DD".length)}`;
+    results.set(when, [...results.get(when) ?? [], name]);
+  }
+  const parts = [...results].map(([when, of]) => results.size === 1 ? when : `${when} (${of.join(", ")})`);
+  return `Measured at commit ${parts.join("; ")}.`;
 }
 
 async function ratiosTable(): Promise<string[] | undefined> {

@@ -216,7 +216,7 @@ export const PROFILE_RANGE = {
 } as const satisfies Record<string, Field>;
 /** Length of a record of the profile in bytes. */
 export const PROFILE_RANGE_BYTES = 24;
-/** Most ranges of a profile: every other span of 256 GiB at the usual spacing. */
+/** Most ranges of a profile: every other span of 32 GiB at their usual length. */
 export const MAX_PROFILE_RANGES = 65_536;
 
 /** Longest name of a directory entry: what Linux allows. */

@@ -20,7 +20,7 @@ import { PROGRESS_MODES, type ProgressMode } from "./progress.ts";
 
 /** Spacing of checkpoints in MiB that suits a use. */
 const USE_CASES = { "balanced": DEFAULT_SPACING_BYTES / MIB, "fast-index": 8, "fast-read": 1 } as const;
-/** A span is as long as the spacing, and a reader holds one in memory. */
+/** Spans without a cut are up to twice as long as the spacing, and a reader holds one in memory. */
 const MAX_SPACING_MIB = 64;
 
 const fileCheckpoints = valueOf<number | null>(

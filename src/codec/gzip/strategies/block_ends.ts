@@ -22,7 +22,7 @@ const USE_MEMBER_AFTER_BYTES = 1024 * 1024;
  * - interval: the first place at or past the spacing;
  * - member: a member start needs no window, some kilobytes less in the archive, so the last one between half the
  *   spacing and the whole of it is taken in place of the interval's block end. Later is better than first: it keeps
- *   spans long where members are short (eStargz and bgzip have thousands of a few KB). One that a long member follows
+ *   runs long where members are short (eStargz and bgzip have thousands of a few KB). One that a long member follows
  *   is taken at once;
  * - file: the last place at or before a large file's first byte, so that its reader decodes little in vain.
  */
