@@ -66,7 +66,9 @@ export function stepsOf({ text }: Block): Step[] {
 export function isLike(shown: string, printed: string): boolean {
   const lines = shown.trimEnd().split("\n").map((line) => {
     if (line.trim() === "…") return "(?:.*\n)*?";
-    const parts = line.trimEnd().split(/(…|[0-9a-f]{64}|\d[\d.,:-]*|\b(?:[KMGT]i)?B\b|\b(?:ms|s|min)\b|\s+)/);
+    const parts = line.trimEnd().split(
+      /(…|sha256:[0-9a-f]{64}|[0-9a-f]{64}|\d[\d.,:-]*|\b(?:[KMGT]i)?B\b|\b(?:ms|s|min)\b|\s+)/,
+    );
     return `${parts.map(loosen).join("")}[ ]*\n`;
   });
   return new RegExp(`^${lines.join("")}$`).test(`${printed.trimEnd()}\n`);
@@ -74,7 +76,7 @@ export function isLike(shown: string, printed: string): boolean {
 
 function loosen(part: string): string {
   if (part === "…") return ".*";
-  if (/^[0-9a-f]{64}$/.test(part)) return "[0-9a-f]{64}";
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(part)) return part.replace(/[0-9a-f]{64}$/, "[0-9a-f]{64}");
   if (/^\d/.test(part)) return "\\d[\\d.,:-]*";
   if (/^([KMGT]i)?B$/.test(part)) return "(?:[KMGT]i)?B";
   if (/^(ms|s|min)$/.test(part)) return "(?:ms|s|min)";

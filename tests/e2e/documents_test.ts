@@ -43,6 +43,7 @@ test("documents: what cannot be run says why, and the marks of the runner mean w
   const all = [...(await documents()).values()].flat();
   assert(all.filter(isRun).length >= 8, `${all.filter(isRun).length} transcripts are run`);
   assert(isLike("deb.clip: 157.7 KiB, 0.14 % of …, 2.00 s\n", "deb.clip: 1 MiB, 12 % of 3 layers, 0.30 s\n"));
+  assert(isLike(`a@sha256:${"1a".repeat(32)}\n`, `a@sha256:${"f2".repeat(32)}\n`));
   assert(isLike("one\n…\nlast\n", "one\n2\n3\nlast\n") && isLike("…\n", ""));
   assert(!isLike("one\n", "two\n") && !isLike("one\n", "one\ntwo\n") && !isLike("0 failed\n", "no failed\n"));
   const [block] = blocksOf("text\n\n<!-- not run: because -->\n\n    $ clip ls \\\n      a\n    b\n\nmore\n");
