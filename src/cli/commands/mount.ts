@@ -23,8 +23,9 @@ import { findServing, serveMount, type Serving } from "../serve_mount.ts";
 export const mount = defineCommand({
   summary: "Show an image's root file system in a directory.",
   description:
-    message`IMAGE is a reference as clip index takes it: what the name means is asked of its registry, and the image is \
-indexed unless its archive is in the cache folder. A file that exists is an archive, and so is every name that ends in \
+    message`IMAGE is a reference as clip index takes it: what the name means is asked of its registry, and its archive \
+is looked for in the cache folder, then beside the image (--pull); where there is none, the image is indexed, for which \
+all its layers are read. A file that exists is an archive, and so is every name that ends in \
 .clip or begins with /, ./ or ../. The files are there at once; what is read of them is fetched, checked and kept. Serves until \
 Ctrl-C, SIGTERM or \`clip unmount\`. Needs /dev/fuse, and fusermount3 for users other than root. A mount on DIR whose \
 server was killed is replaced.`,
