@@ -5,9 +5,12 @@ export const ExitStatus = { done: 0, failed: 1, usage: 2, interrupted: 130, brok
 
 /** The world outside as a command sees it, so that tests can be that world. */
 export interface Io {
-  /** Writes a result. @throws {BrokenPipeError} when nobody reads any more. */
+  /** Writes a result. @throws {BrokenPipeError} when nobody reads any more; {ClipError} `io`, such as of a full disk. */
   out(data: string | Uint8Array): void;
-  /** Writes a part of a long result while other work goes on; `data` is not to change before it resolves. */
+  /**
+   * Writes a part of a long result while other work goes on; `data` is not to change before it resolves. A reader who does
+   * not read does not keep Ctrl-C from ending it. @throws {BrokenPipeError}; {ClipError} `io`; the signal's reason.
+   */
   stream(data: Uint8Array): Promise<void>;
   /** Whether results go to a terminal. */
   readonly isOutTerminal: boolean;

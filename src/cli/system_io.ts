@@ -1,4 +1,4 @@
-import { ClipError } from "../base/mod.ts";
+import { ClipError, messageOf } from "../base/mod.ts";
 import { BrokenPipeError, type Io } from "./io.ts";
 
 /** The real world: this process's streams, environment and signals. */
@@ -10,27 +10,32 @@ export function systemIo(): Io {
     stop.abort(new DOMException("interrupted", "AbortError"));
   };
   for (const signal of SIGNALS) Deno.addSignalListener(signal, onSignal);
+  const streams: Output[] = [];
+  const output = (fd: 1 | 2) => streams[fd] ??= openOutput(fd);
   return {
     out(data) {
+      const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
       try {
-        writeAll(Deno.stdout, typeof data === "string" ? new TextEncoder().encode(data) : data);
+        for (let at = 0; at < bytes.length;) at += output(1).writeSync(bytes.subarray(at));
       } catch (error) {
-        if (error instanceof Deno.errors.BrokenPipe) throw new BrokenPipeError();
-        throw error;
+        throw cannotWrite(error);
       }
     },
     async stream(data) {
+      const write = async () => {
+        for (let at = 0; at < data.length;) at += await output(1).write(data.subarray(at));
+      };
       try {
-        for (let at = 0; at < data.length;) at += await Deno.stdout.write(data.subarray(at));
+        await orAborted(write, stop.signal);
       } catch (error) {
-        if (error instanceof Deno.errors.BrokenPipe) throw new BrokenPipeError();
-        throw error;
+        throw error === stop.signal.reason ? error : cannotWrite(error);
       }
     },
     isOutTerminal: Deno.stdout.isTerminal(),
     err(text) {
       try {
-        writeAll(Deno.stderr, new TextEncoder().encode(text));
+        const bytes = new TextEncoder().encode(text);
+        for (let at = 0; at < bytes.length;) at += output(2).writeSync(bytes.subarray(at));
       } catch {
         // Nobody reads: there is nobody to tell.
       }
@@ -45,34 +50,55 @@ export function systemIo(): Io {
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) {
-    try {
-      at += stream.writeSync(bytes.subarray(at));
-    } catch (error) {
-      // A pipe that somebody made non-blocking is full.
-      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-    }
+type Output = Pick<Deno.FsFile, "write" | "writeSync">;
+
+/** Source: fcntl.h, O_NONBLOCK. */
+const O_NONBLOCK = 0o4000;
+
+/**
+ * Standard output or error. One that somebody made non-blocking is opened anew: when a write fails there, since the pipe is
+ * full, Deno does not tell how much of it was taken.
+ */
+function openOutput(fd: 1 | 2): Output {
+  try {
+    const [, flags = "0"] = /^flags:\s*(\d+)$/m.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${fd}`)) ?? [];
+    const path = `/proc/self/fd/${fd}`;
+    const { isFifo, isCharDevice } = Deno.statSync(path);
+    // A file would be written to from its beginning.
+    const canReopen = (Number.parseInt(flags, 8) & O_NONBLOCK) !== 0 && (isFifo || isCharDevice);
+    if (canReopen) return Deno.openSync(path, { write: true });
+  } catch {
+    // Then as it is: a write that does not fit at once fails.
+  }
+  return fd === 1 ? Deno.stdout : Deno.stderr;
+}
+
+function cannotWrite(error: unknown): Error {
+  if (error instanceof Deno.errors.BrokenPipe) return new BrokenPipeError();
+  return new ClipError("io", `cannot write to standard output: ${messageOf(error)}`, { cause: error });
+}
+
+/** What `work` gives; the signal's reason as soon as it is aborted: those outside are not waited for then. */
+async function orAborted<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
+  signal.throwIfAborted();
+  const ended = Promise.withResolvers<never>();
+  const onAbort = () => ended.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    return await Promise.race([work(), ended.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 
 async function readInput(maxBytes: number, signal: AbortSignal): Promise<string> {
-  const ended = Promise.withResolvers<never>();
-  ended.promise.catch(() => {});
-  const onAbort = () => ended.reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    const buffer = new Uint8Array(maxBytes + 1);
-    let length = 0;
-    for (;;) {
-      signal.throwIfAborted();
-      const read = await Promise.race([Deno.stdin.read(buffer.subarray(length)), ended.promise]);
-      if (read === null) return new TextDecoder().decode(buffer.subarray(0, length));
-      length += read;
-      if (length > maxBytes) throw new ClipError("limit", `standard input has more than ${maxBytes} bytes`);
-    }
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+  const buffer = new Uint8Array(maxBytes + 1);
+  let length = 0;
+  for (;;) {
+    const read = await orAborted(() => Deno.stdin.read(buffer.subarray(length)), signal);
+    if (read === null) return new TextDecoder().decode(buffer.subarray(0, length));
+    length += read;
+    if (length > maxBytes) throw new ClipError("limit", `standard input has more than ${maxBytes} bytes`);
   }
 }
 

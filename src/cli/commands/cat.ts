@@ -41,9 +41,8 @@ followed inside the image.`,
     try {
       for (const inode of inodes) {
         for (let offset = 0; offset < tree.sizeBytes(inode);) {
-          io.signal.throwIfAborted();
-          const bytes = await content.read(inode, offset, buffer.length, buffer, 0);
-          io.out(buffer.subarray(0, bytes));
+          const bytes = await content.read(inode, offset, buffer.length, buffer, 0, { signal: io.signal });
+          await io.stream(buffer.subarray(0, bytes));
           offset += bytes;
         }
       }

@@ -10,7 +10,6 @@ import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
-import type { Io } from "../io.ts";
 import { pullingOptions } from "../pulling_options.ts";
 import { openContent } from "../open_content.ts";
 import { contentOptions, registryOptions } from "../options.ts";
@@ -57,24 +56,11 @@ everything is verified: a stream that cannot be finished breaks off in the midst
     const { onProgress } = progress;
     const pieces = exportArchive({ content, selection, signal: io.signal, log, onProgress });
     try {
-      if (output === STANDARD_OUTPUT) await streamAll(pieces, io);
-      else await writeFileAtomically(output, pieces);
+      if (output !== STANDARD_OUTPUT) return await writeFileAtomically(output, pieces);
+      for await (const piece of pieces) await io.stream(piece);
     } finally {
       progress.end();
       await close();
     }
   },
 });
-
-/** A reader who does not read does not keep Ctrl-C from ending this. */
-async function streamAll(pieces: AsyncIterable<Uint8Array>, io: Io): Promise<void> {
-  const stopped = Promise.withResolvers<never>();
-  stopped.promise.catch(() => {});
-  const stop = () => stopped.reject(io.signal.reason);
-  io.signal.addEventListener("abort", stop, { once: true });
-  try {
-    for await (const piece of pieces) await Promise.race([io.stream(piece), stopped.promise]);
-  } finally {
-    io.signal.removeEventListener("abort", stop);
-  }
-}
