@@ -14,7 +14,7 @@ const MAKE_TREE = `mkdir sub; head -c 2000000 /dev/urandom >big; cp /bin/sh sub/
 for (const kind of [nginxServerWithLogin, s3Gateway]) {
   e2eTest(
     `an archive at ${kind.name === "s3" ? "s3://" : "http://"} is listed, read, verified and mounted there`,
-    ["/dev/fuse", "getfattr", ...kind.needs],
+    ["/dev/fuse", "root", "getfattr", ...kind.needs],
     async (bench) => {
       const { url: folder, env, plant } = await kind.start(bench);
       const clip = (args: string[]) => bench.mustClip(args, { env });
@@ -37,8 +37,10 @@ for (const kind of [nginxServerWithLogin, s3Gateway]) {
         await mustRun(["diff", "-r", "--no-dereference", actual, expected]);
       }
       const password = /:\/\/[^/]*:([^@]*)@/.exec(url)?.[1] ?? env.AWS_SECRET_ACCESS_KEY!;
-      const told = [line, log(), await clip(["mounts"]), Deno.readTextFileSync(`/proc/${pid}/cmdline`)];
-      for (const text of told) assert.ok(!text.includes(password) && !text.includes("p@ss"), "no secrets are told");
+      const tellsNoSecret = (...told: string[]) => {
+        for (const text of told) assert.ok(!text.includes(password) && !text.includes("p@ss"), `a secret in ${text}`);
+      };
+      tellsNoSecret(line, log(), await clip(["mounts"]), Deno.readTextFileSync(`/proc/${pid}/cmdline`));
 
       // Another archive in its place: what is not cached cannot be had any more, and nothing wrong is read.
       await mustRun(["sh", "-c", "echo new >new"], { cwd: tree });
@@ -61,6 +63,12 @@ for (const kind of [nginxServerWithLogin, s3Gateway]) {
       const image = await bench.mount(`${folder}/image.clip`, "image", [], { env });
       assert.equal((await mustRun(["sha256sum", `${image.directory}/file`])).length > 64, true);
       await mustRun(["umount", image.directory]);
+      tellsNoSecret(await clip(["bundle", `${folder}/image.clip`, "box", "true"]));
+      await bench.mustClip(["unmount", "box"]);
+      tellsNoSecret(await clip(["profile", "show", `${folder}/image.clip`]));
+      const add = await bench.clip(["profile", "add", `${folder}/image.clip`, "none.profile"], { env });
+      assert.match(add.stderr, /^clip: error: \S+image\.clip cannot be changed where it is: change a copy\n$/);
+      tellsNoSecret(add.stderr);
 
       const fails = (args: string[], message: RegExp, options = { env }) =>
         expectFailure(bench, args, { code: 1, message }, options);

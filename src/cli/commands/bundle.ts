@@ -1,6 +1,7 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { newBundleFolder } from "../../bundle/mod.ts";
+import { showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
 import { containerOptions, programArguments } from "../container_options.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -38,6 +39,7 @@ removed. Needs root, or a user namespace (unshare -Urm).`,
     const image = await openBundleImage(options, context);
     const folder = await newBundleFolder(options.directory);
     await makeBundle(folder, image, options, context);
-    context.io.out(`made a bundle of ${options.file} in ${folder.path}; \`clip unmount\` takes its mounts away\n`);
+    const made = `made a bundle of ${showArchive(options.file)} in ${folder.path}`;
+    context.io.out(`${made}; \`clip unmount\` takes its mounts away\n`);
   },
 });

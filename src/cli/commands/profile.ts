@@ -62,6 +62,9 @@ profile or an archive's profile names, with --text as the profile itself. rm tak
     if (action === "add" && profiles.length === 0) throw new UsageError("PROFILE is missing: what is to be added?");
     if (action !== "add" && profiles.length > 0) throw new UsageError(`clip profile ${action} takes one file`);
     if (text && action !== "show") throw new UsageError("--text goes with show");
+    if (action !== "show" && isArchiveUrl(file)) {
+      throw new UsageError(`${showArchive(file)} cannot be changed where it is: change a copy`);
+    }
     // An image is not looked up or indexed for this: what was mounted is known.
     const { path } = await findArchive(file, { ...choices, offline: true, registry: NO_REGISTRY }, context);
     if (action === "add") await add(path, profiles, context);
@@ -86,7 +89,6 @@ async function replace(
   ranges: Parameters<typeof withProfile>[1],
   { atEnd }: CommandContext,
 ): Promise<void> {
-  if (isArchiveUrl(file)) throw new UsageError(`${showArchive(file)} cannot be changed where it is: change a copy`);
   const opened = new LazyFile(file);
   atEnd(() => opened.close());
   const source = new FileRangeSource({ file: opened, offset: 0, sizeBytes: opened.sizeBytes(), description: file });
@@ -97,7 +99,7 @@ async function show(file: string, text: boolean, context: CommandContext): Promi
   const { io } = context;
   const ranges = isArchive(file) ? profileOf(await openArchiveFile(file, context)) : await readProfileFile(file);
   if (text) return io.out(formatProfile(ranges));
-  io.out(`${file}: ${describe(ranges)}\n`);
+  io.out(`${showArchive(file)}: ${describe(ranges)}\n`);
   const layers = new Map<string, LayerRange[]>(ranges.map(({ diffId }) => [diffId, []]));
   for (const range of ranges) layers.get(range.diffId)!.push(range);
   for (const [diffId, own] of layers) io.out(`  ${diffId}: ${describe(own)}\n`);
