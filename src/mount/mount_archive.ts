@@ -31,7 +31,7 @@ export interface AdoptedMount {
   readonly turnFd?: number | undefined;
   /** Called where another has the turn, once all is prepared for this one's. */
   readonly onStanding?: () => void;
-  /** Aborted: the turn is not waited for any longer. */
+  /** Aborted, before or meanwhile: as long as another has the turn, it is not waited for. */
   readonly signal?: AbortSignal;
 }
 
@@ -92,6 +92,13 @@ export async function mountArchive(
     const late = () => ready.reject(new ClipError("io", "the kernel did not ask anything"));
     timer = setTimeout(late, READY_TIMEOUT_MS);
   };
+  const { signal, onStanding } = options.adopt ?? {};
+  const stopStanding = () => timer === undefined ? ready.reject(signal!.reason) : undefined;
+  const standBy = () => {
+    if (signal?.aborted) return stopStanding();
+    signal?.addEventListener("abort", stopStanding, { once: true });
+    onStanding?.();
+  };
   const fail = (message: string) => {
     const error = new ClipError("internal", `the mount at ${mount.mountpoint} failed: ${message}`);
     ready.reject(error);
@@ -103,7 +110,7 @@ export async function mountArchive(
   };
   worker.onmessage = ({ data }: MessageEvent<FromServeWorker>) => {
     if (data.type === "ready") ready.resolve();
-    else if (data.type === "standing") options.adopt?.onStanding?.();
+    else if (data.type === "standing") standBy();
     else if (data.type === "turn") expectRequest();
     else if (data.type === "deferred") replies.answer(data.read);
     else if (data.type === "touched") content.touched(data.inode, data.layer, data.span);
@@ -122,9 +129,6 @@ export async function mountArchive(
     mount.close();
   });
   if (options.adopt?.turnFd === undefined) expectRequest();
-  const { signal } = options.adopt ?? {};
-  const onAbort = () => timer === undefined ? ready.reject(signal?.reason) : undefined;
-  signal?.addEventListener("abort", onAbort, { once: true });
   try {
     await ready.promise;
     await Deno.lstat(mount.mountpoint);
@@ -134,7 +138,7 @@ export async function mountArchive(
     throw error;
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    signal?.removeEventListener("abort", stopStanding);
   }
   return {
     mountpoint: mount.mountpoint,

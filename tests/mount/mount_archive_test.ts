@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { ClipError, equalBytes, SILENT, sleep } from "../../src/base/mod.ts";
 import type { Content, ContentOptions } from "../../src/content/mod.ts";
-import { isFuseMounted, libc } from "../../src/fuse/mod.ts";
+import { isFuseMounted, libc, LockOperation, mountFuse, OpenFlag, unmountFuse } from "../../src/fuse/mod.ts";
 import { type ArchiveMount, mountArchive } from "../../src/mount/mod.ts";
 import { makeSample, NO_CACHE, openSample, type Sample, withCacheFolder } from "../content/sample.ts";
 import { run, whyNoMounts } from "../fuse/mounted.ts";
@@ -233,3 +233,40 @@ Deno.test({
       content.close();
     }),
 });
+
+Deno.test({
+  name: "who was told to end before it stands by does not wait for its turn",
+  ignore: reason !== undefined,
+  fn: () =>
+    withCacheFolder(async (folder, cache) => {
+      const content = openSample(await makeSample(), { cache });
+      const path = `${folder}/mount`;
+      await Deno.mkdir(path);
+      await Deno.writeTextFile(`${folder}/turn`, "");
+      const [theirs, turnFd] = [0, 0].map(() => libc().open(`${folder}/turn`, OpenFlag.O_RDONLY | OpenFlag.O_CLOEXEC));
+      assert.equal(libc().flock(theirs!, LockOperation.LOCK_EX), 0);
+      const { fd } = await mountFuse(path, { log: SILENT });
+      const stop = new AbortController();
+      stop.abort(new Error("told to end"));
+      const adopt = { fd, resend: false, turnFd: turnFd!, signal: stop.signal };
+      const options = { adopt, log: SILENT, logJson: false, writeLog: () => {} };
+      try {
+        await assert.rejects(within(5000, mountArchive(content, path, options)), /^Error: told to end$/);
+      } finally {
+        // Now the thread that waits serves, and ends.
+        libc().close(theirs!);
+        await unmountFuse(path);
+        while (isFuseDevice(fd)) await sleep(5);
+        libc().close(turnFd!);
+        content.close();
+      }
+    }),
+});
+
+function isFuseDevice(fd: number): boolean {
+  try {
+    return Deno.readLinkSync(`/proc/self/fd/${fd}`) === "/dev/fuse";
+  } catch {
+    return false;
+  }
+}
