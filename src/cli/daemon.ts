@@ -74,7 +74,7 @@ export async function startDaemon(
     mount = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
     // Not before: until now it may have been the log of a mount that is there.
     if (logFile === ownLog) await Deno.truncate(ownLog).catch(() => {});
-    const supervised = { folder, logFile, command: [...selfCommand(), ...args], env, standby };
+    const supervised = { folder, logFile, command: [...selfCommand(), ...args], env, standby, signal: io.signal };
     const pid = await startSupervisor(mount, supervised);
     io.out(`mounted ${showArchive(options.file)} on ${mount.mountpoint} (process ${pid}, log ${logFile})\n`);
   } catch (error) {

@@ -2,7 +2,7 @@ import { basename, dirname, resolve } from "node:path";
 import { messageOf } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import { tellBoth } from "../content/mod.ts";
-import { isFuseMounted, libc, mountAt, mountFuse } from "../fuse/mod.ts";
+import { isFuseMounted, libc, mountAt, mountFuse, unmountFuse } from "../fuse/mod.ts";
 import { type AdoptedMount, type ArchiveMount, limitMemory, mountArchive, releaseMemory } from "../mount/mod.ts";
 import { showArchive } from "./archive_url.ts";
 import type { MountChoices } from "./commands/mount.ts";
@@ -27,10 +27,11 @@ export interface Serving {
 /** Whether the mount is there already, and whose turn it is to serve it: before anything else looks at the mountpoint. */
 export async function findServing(
   { directory, mounting: { fuseFd, supervised, resend } }: MountChoices,
-  { io }: CommandContext,
+  { io, log }: CommandContext,
 ): Promise<Serving> {
   if (fuseFd !== undefined && supervised !== undefined) {
-    const onStanding = () => void tellSupervisor(supervised, "standby");
+    // Where that has just ended, this one is about to.
+    const onStanding = () => void tellSupervisor(supervised, "standby").catch((error) => log.warn(messageOf(error)));
     const adopt = { fd: fuseFd, resend, turnFd: openTurn(supervised), onStanding, signal: io.signal };
     return { adopt, mountpoint: directory, manager: undefined };
   }
@@ -38,7 +39,7 @@ export async function findServing(
   const fd = manager?.takeStored();
   if (fd === undefined) return { adopt: undefined, mountpoint: directory, manager };
   // Nobody serves it: its own directory would not answer.
-  const parent = await Deno.realPath(dirname(resolve(directory)));
+  const parent = await Deno.realPath(dirname(resolve(directory))).catch(() => dirname(resolve(directory)));
   const mountpoint = resolve(parent, basename(resolve(directory)));
   if ((await mountAt(mountpoint))?.type === "fuse.clip") return { adopt: { fd, resend: true }, mountpoint, manager };
   manager!.forget();
@@ -70,7 +71,7 @@ export async function serveMount(
     await serve(archive, { ...options, content: { ...options.content, source } }, {
       reports,
       recording,
-      serving: serving.manager === undefined ? serving : await mountStored(serving, options, context),
+      serving,
       listen: isNext ? listen : undefined,
     }, context);
   } finally {
@@ -94,6 +95,16 @@ async function mountStored(
     log.warn(`the mount will not outlive this process: ${messageOf(error)}`);
   }
   return { ...serving, adopt: { fd, resend: false }, mountpoint };
+}
+
+/** Takes a mount away that nobody has served. Never throws: there is an error to be told already. */
+async function takeAway({ manager, mountpoint }: Serving): Promise<void> {
+  await unmountFuse(mountpoint, { lazy: true }).catch(() => {});
+  try {
+    manager?.forget();
+  } catch {
+    // It notices by itself.
+  }
 }
 
 async function serve(
@@ -122,7 +133,8 @@ async function serve(
   if (recording !== undefined) content.watchTouches();
   const ending = new AbortController();
   try {
-    const { adopt, mountpoint } = serving;
+    const stored = serving.manager === undefined ? serving : await mountStored(serving, options, context);
+    const { adopt, mountpoint } = stored;
     const mounting = mountArchive(content, mountpoint, {
       adopt,
       ...(options.mounting.allowOther ? { allowOther: true } : {}),
@@ -141,11 +153,12 @@ async function serve(
     const mounted = await mounting.catch(async (error) => {
       // The server before this one has unmounted, and its turn was the last.
       if (adopt?.resend && !await isFuseMounted(mountpoint).catch(() => true)) return undefined;
+      if (stored !== serving) await takeAway(stored);
       throw error;
     });
     if (mounted === undefined) return log.info("the mount is gone already", { mountpoint });
     await tell(mounted, options, serving, context);
-    const onAbort = () => mounted.unmount().catch((error) => log.error(String(error)));
+    const onAbort = () => mounted.unmount().catch((error) => log.error(messageOf(error)));
     if (io.signal.aborted) onAbort();
     io.signal.addEventListener("abort", onAbort, { once: true });
     if (listen !== undefined) await reports.listen(listen).catch((error) => log.warn(messageOf(error)));

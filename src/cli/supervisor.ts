@@ -139,6 +139,8 @@ drop
 
 /** A mount that is not there by then will not be. */
 const START_TIMEOUT_MS = 60_000;
+/** A server that is told to end before it serves is not waited for any longer. */
+const STOP_TIMEOUT_MS = 2000;
 const POLL_MS = 5;
 /** A signal that comes just when the shell is about to wait is noticed with the next: so there is one, after this time. */
 export const SIGNAL_AGAIN_MS = 300;
@@ -168,16 +170,18 @@ export interface SupervisorOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Whether a second server is always to stand by. */
   readonly standby: boolean;
+  /** Aborted: the mount is not waited for any longer. */
+  readonly signal: AbortSignal;
 }
 
 /**
  * Starts a supervisor in a session of its own, and returns the number of the process that serves once it does. The
  * connection goes to the supervisor: `mount` is closed.
- * @throws {ClipError} with what the server said, when there is none; nothing stays mounted then.
+ * @throws {ClipError} with what the server said, when there is none, or the signal's reason; nothing stays mounted then.
  */
 export async function startSupervisor(
   mount: FuseMount,
-  { folder, logFile, command, env, standby }: SupervisorOptions,
+  { folder, logFile, command, env, standby, signal }: SupervisorOptions,
 ): Promise<number> {
   const [program, ...args] = command;
   await Deno.writeTextFile(`${folder}/${SupervisorFile.program}`, `${program}\n`);
@@ -193,14 +197,16 @@ export async function startSupervisor(
   child.unref();
   mount.close();
   let hasEnded = false;
-  child.status.then(() => hasEnded = true);
+  const ended = child.status.then(() => hasEnded = true);
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
     const pid = await findServer(folder);
     if (pid !== undefined) return pid;
     if (hasEnded) throw new ClipError("io", await whatWasSaid(logFile, before));
-    if (Date.now() > deadline) {
+    if (signal.aborted || Date.now() > deadline) {
       child.kill("SIGTERM");
+      await Promise.race([ended, sleep(STOP_TIMEOUT_MS)]);
+      signal.throwIfAborted();
       throw new ClipError("io", `the mount did not come up within ${START_TIMEOUT_MS / 1000} s; see ${logFile}`);
     }
     await sleep(POLL_MS);
@@ -262,11 +268,14 @@ export async function sizeOf(path: string): Promise<number> {
   return (await Deno.stat(path).catch(() => undefined))?.size ?? 0;
 }
 
+/** Of what was said no more than this, at its end, is looked at. */
+const MAX_SAID_BYTES = 1024 * 1024;
+
 /** The first error in the log from `offset` on. */
 export async function whatWasSaid(logFile: string, offset: number): Promise<string> {
   try {
-    const bytes = await Deno.readFile(logFile);
-    const lines = new TextDecoder().decode(bytes.subarray(offset)).split("\n");
+    const end = await sizeOf(logFile);
+    const lines = (await readText(logFile, Math.max(offset, end - MAX_SAID_BYTES), end)).split("\n");
     const error = lines.find((line) => line.startsWith("clip: error: "));
     if (error !== undefined) return error.slice("clip: error: ".length);
     const last = lines.findLast((line) => line !== "");
@@ -274,4 +283,15 @@ export async function whatWasSaid(logFile: string, offset: number): Promise<stri
   } catch (error) {
     return `the mount did not come up, and its log cannot be read: ${messageOf(error)}`;
   }
+}
+
+/** Bytes [`start`, `endExclusive`) of a file, as far as it has them. */
+async function readText(path: string, start: number, endExclusive: number): Promise<string> {
+  // What is no file is not opened, which may take for ever.
+  if (start >= endExclusive) return "";
+  using file = await Deno.open(path);
+  await file.seek(start, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(endExclusive - start);
+  const read = await file.read(bytes) ?? 0;
+  return new TextDecoder().decode(bytes.subarray(0, read));
 }

@@ -51,6 +51,31 @@ e2eTest("index: SIGINT leaves nothing", LARGE_IMAGE_NEEDS, async (bench) => {
   assert.deepEqual(bench.names(), []);
 });
 
+e2eTest("mount --daemon: SIGINT while its server waits for the archive leaves nothing", NEEDS, async (bench) => {
+  const asked = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<Response>();
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, () => {
+    asked.resolve();
+    return never.promise;
+  });
+  bench.defer(async () => {
+    never.resolve(new Response());
+    await server.shutdown();
+  });
+  const url = `http://127.0.0.1:${server.addr.port}/slow.clip`;
+  const running = bench.spawnClip(["mount", "--daemon", url, bench.directory("mnt")]);
+  await asked.promise;
+  running.kill("SIGINT");
+  assert.ok(await until(() => !isRunning(running.pid), 10_000), "it goes on");
+  const { code, stdout, stderr } = await running.ended;
+  assert.deepEqual([code, stdout, stderr], [130, "", "clip: interrupted\n"]);
+  assert.ok(
+    await until(() => bench.mounts().length === 0 && bench.processes().length === 0, 5000),
+    "something is left",
+  );
+  assert.deepEqual([...Deno.readDirSync(bench.runtimeDir)], []);
+});
+
 e2eTest("mount: a mount whose server was killed is replaced, or taken away", NEEDS, async (bench) => {
   const file = await indexSmall(bench);
   for (const next of ["mount", "unmount"]) {

@@ -41,6 +41,11 @@ e2eTest("a service manager keeps the connection while servers come and go", [
   const directory = bench.directory("mnt");
   const log = bench.path("log");
   const args = ["mount", "--debug", "--log-file", log, await largeArchive(bench), directory];
+  // One that cannot begin leaves no mount, which nobody would serve.
+  const failed = startService(bench, socket, [...args, "--source", "Not:::an:image"]);
+  assert.equal((await failed.status).code, 2);
+  assert.deepEqual([bench.mounts(), socket.messages], [[], []]);
+
   let service = startService(bench, socket, args);
   assert.ok(await socket.hears("READY=1"), Deno.readTextFileSync(log));
   assert.deepEqual(socket.messages, ["FDSTORE=1\nFDNAME=clip-mount", `READY=1\nSTATUS=Serving ${directory}`]);
