@@ -66,7 +66,7 @@ export async function openBundleImage(choices: BundleChoices, context: CommandCo
   if (!needsUserFiles(name)) return { found, archive, config, user: resolveUser(name, NO_FILES) };
   const opened = openContent(archive, { ...choices.content, source: found.source, registry }, context);
   try {
-    return { found, archive, config, user: resolveUser(name, await readUserFiles(opened.content)) };
+    return { found, archive, config, user: resolveUser(name, await readUserFiles(opened.content, context.io.signal)) };
   } finally {
     await opened.close();
   }

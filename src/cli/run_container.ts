@@ -36,7 +36,7 @@ export async function runContainer(image: BundleImage, choices: RunChoices, cont
     return await runForeground(container.runCommand(), {
       terminal: choices.container.terminal,
       stopTimeoutMs: choices.stopTimeoutMs,
-      kill: () => container.kill(),
+      kill: () => container.kill().catch((error) => context.log.error(messageOf(error))),
     });
   } finally {
     // What the mount had to say, such as why a read failed.

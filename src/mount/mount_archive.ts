@@ -125,6 +125,7 @@ export async function mountArchive(
   worker.postMessage(serveStart(content, mount.fd, options));
   options.meanwhile?.();
   ended.promise.catch(() => {}).finally(() => {
+    clearTimeout(timer);
     worker.terminate();
     mount.close();
   });

@@ -46,6 +46,8 @@ warn where there could be more, fail where something does not work. Exit status 
     const { io } = context;
     const findings = [...checkMachine(thisMachine()), ...await checkPlaces(cache, context)];
     if (subject !== undefined) findings.push(...await checkSubject(subject, registry, context));
+    // What was not answered because of that is no finding.
+    io.signal.throwIfAborted();
     if (json) io.out(`${JSON.stringify(findings, undefined, 2)}\n`);
     else io.out(findings.map(showFinding).join(""));
     return findings.some(({ state }) => state === "fail") ? 1 : 0;
