@@ -71,12 +71,25 @@ function formatVolume({ source, destination, readOnly }: HostVolume): string {
   return `${source}:${destination}${readOnly ? ":ro" : ""}`;
 }
 
+/** The argument behind which nothing is an option any more: what follows is the container's. */
+export function lastOfClip<Value, State>(argument: Parser<"sync", Value, State>): Parser<"sync", Value, State> {
+  return {
+    ...argument,
+    parse(context) {
+      const result = argument.parse(context);
+      if (!result.success || result.consumed.length === 0) return result;
+      return { ...result, next: { ...result.next, optionsTerminated: true } };
+    },
+  };
+}
+
 /**
- * The program and its arguments: all that is left once its name has been come to, whatever it looks like. A `--` in
- * front is left out.
+ * The program and its arguments, or for an image with an entrypoint its arguments: all behind {@linkcode lastOfClip},
+ * whatever it looks like. A `--` in front is left out.
  */
 export function programArguments(): Parser<"sync", readonly string[], readonly string[]> {
-  const description = message`What runs in place of the image's command. What follows it is its own.`;
+  const description =
+    message`What runs in place of the image's command; with an entrypoint, its arguments. Options of clip's own stand before.`;
   const shown = multiple(argument(string({ metavar: "CMD" }), { description }));
   const rest = passThrough({ format: "greedy" });
   return {
@@ -84,11 +97,8 @@ export function programArguments(): Parser<"sync", readonly string[], readonly s
     usage: shown.usage,
     getDocFragments: (_state, _default) => shown.getDocFragments({ kind: "unavailable" }),
     parse(context) {
-      const [first] = context.buffer;
-      if (first !== "--" && !context.optionsTerminated && first?.startsWith("-")) {
-        return { success: false, consumed: 0, error: message`Unexpected option: ${first}.` };
-      }
-      return rest.parse(context);
+      if (context.optionsTerminated) return rest.parse(context);
+      return { success: false, consumed: 0, error: message`Unexpected option: ${context.buffer[0] ?? ""}.` };
     },
     complete(state, exec) {
       return rest.complete(state[0] === "--" ? state.slice(1) : state, exec);

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { ARCHIVE_URL_VARIABLE, isArchiveUrl, showArchive } from "./archive_url.ts";
-import { ClipError, messageOf } from "../base/mod.ts";
+import { ClipError, type Logger, messageOf } from "../base/mod.ts";
 import { type FuseMount, mountFuse, unmountFuse } from "../fuse/mod.ts";
 import { formatListenAddress } from "../metrics/mod.ts";
 import { makePrivateFolder } from "../mount/mod.ts";
@@ -37,8 +37,9 @@ export async function startDaemon(
   }
   const directory = resolve(options.directory);
   const cacheDir = content.cacheDir === NO_CACHE_DIR ? NO_CACHE_DIR : resolve(cacheFolder(content.cacheDir, io));
-  const ownLog = await defaultLogFile(resolve(cacheFolder(content.cacheDir, io)), directory);
-  const logFile = logging.logFile === undefined ? ownLog : resolve(logging.logFile);
+  const { logFile: givenLog } = logging;
+  const folderOfLogs = `${resolve(cacheFolder(content.cacheDir, io))}/logs`;
+  const logFile = givenLog === undefined ? await defaultLogFile(folderOfLogs, directory, log) : resolve(givenLog);
   const isUrl = isArchiveUrl(path);
   const args = ["mount", isUrl ? showArchive(path) : resolve(path), directory];
   args.push("--cache-dir", cacheDir, "--log-file", logFile, "--log-level", logging.logLevel);
@@ -73,7 +74,7 @@ export async function startDaemon(
   try {
     mount = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
     // Not before: until now it may have been the log of a mount that is there.
-    if (logFile === ownLog) await Deno.truncate(ownLog).catch(() => {});
+    if (givenLog === undefined) await Deno.truncate(logFile).catch(() => {});
     const supervised = { folder, logFile, command: [...selfCommand(), ...args], env, standby, signal: io.signal };
     const pid = await startSupervisor(mount, supervised);
     io.out(`mounted ${showArchive(options.file)} on ${mount.mountpoint} (process ${pid}, log ${logFile})\n`);
@@ -106,15 +107,15 @@ export function selfCommand(): string[] {
 }
 
 /** One log a mountpoint, begun anew with each mount, in the cache folder. */
-async function defaultLogFile(cacheDir: string, directory: string): Promise<string> {
-  const folder = `${cacheDir}/logs`;
+async function defaultLogFile(folder: string, directory: string, log: Logger): Promise<string> {
   const file = `${folder}/${directory.replace(/^\/+/, "").replaceAll("/", "-").slice(-200)}.log`;
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     await Deno.writeTextFile(file, "", { append: true, mode: 0o600 });
     return file;
-  } catch {
-    // Nowhere to write: the mount itself will say what that means for it.
+  } catch (error) {
+    // Most likely there is no writing to the cache folder at all, of which nothing else would tell.
+    log.warn(`the mount keeps no log, and its cache may fail as well: ${messageOf(error)}`);
     return "/dev/null";
   }
 }

@@ -59,5 +59,5 @@ function asMessage(content: string): Message {
 
 function lowerFirst(line: string): string {
   const shown = line.replace(WITH_VALUE, "$1…");
-  return shown.charAt(0).toLowerCase() + shown.slice(1).replace(/\n+/g, " ");
+  return shown.charAt(0).toLowerCase() + shown.slice(1).replace(/\s*\n\s*/g, " ");
 }

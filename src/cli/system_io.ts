@@ -104,7 +104,8 @@ async function readInput(maxBytes: number, signal: AbortSignal): Promise<string>
 
 function terminalColumns(): number {
   try {
-    return Deno.consoleSize().columns;
+    // A terminal that nobody has told its size has none.
+    return Deno.consoleSize().columns || 80;
   } catch {
     return 80;
   }

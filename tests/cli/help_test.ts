@@ -46,6 +46,12 @@ for (const entry of COMMANDS) {
   });
 }
 
+test("an error is one line, with single spaces, in a narrow terminal too", async () => {
+  const { err } = await clip(["run", "--rw", "image"], (io) => io.terminal = { columns: 40 });
+  assert.match(err, /^clip: error: Unexpected option or argument: "--rw"\. Did you mean .*\nclip: .*\n$/);
+  assert.doesNotMatch(err, / {2}/);
+});
+
 test("the examples of the overview parse too", async () => {
   const overview = await succeed(["help"]);
   const lines = overview.split("\n").filter((line) => /^ {2}clip (?!help)/.test(line));

@@ -93,6 +93,7 @@ e2eTest(
     deaf.kill("SIGTERM");
     assert.equal((await deaf.ended).code, 137);
     await assertNothingLeft(bench);
+    assert.ok(![...Deno.readDirSync(bench.cacheDir)].some(({ name }) => name === "logs"), "logs of containers");
     const killed = await start("echo there; exec sleep 1000");
     killed.kill("SIGKILL");
     await killed.ended;
@@ -118,9 +119,9 @@ e2eTest(
       none.stderr,
       "clip: error: there is no no-such-runtime on the PATH; a runtime is needed: install runc or crun\n",
     );
-    // What stands behind the program is the program's, names of clip's own options too.
-    const echoed = await clip(["run", file, "echo", "--debug", "--log-json"], place(bench));
-    assert.deepEqual([echoed.code, echoed.stdout, echoed.stderr], [0, "--debug --log-json\n", ""]);
+    // What stands behind the image is the program's, or its entrypoint's, names of clip's own options too.
+    const echoed = await clip(["run", "--entrypoint", "/bin/echo", file, "-e", "a=b", "--help", "--"], place(bench));
+    assert.deepEqual([echoed.code, echoed.stdout, echoed.stderr], [0, "a=b --help --\n", ""]);
     const program = await clip(["run", file, "no-such-program"], place(bench));
     assert.notEqual(program.code, 0);
     assert.match(program.stderr, /no-such-program/);
@@ -147,12 +148,18 @@ e2eTest(
 const AS_USER = `mknod device c 10 229 && chmod 666 device && mount --bind device /dev/fuse
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"`;
 
-e2eTest("run: in a user namespace, and as another user", [...NEEDS, "setpriv", "unshare"], async (bench) => {
+/** crun wants control groups of version 2 alone, and takes them for itself unless it is in a user namespace. */
+const BY_CRUN = `umount -R /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && exec unshare -Urm -- "$@"`;
+
+e2eTest("run: in a user namespace, and as another user", [...NEEDS, "crun", "setpriv", "unshare"], async (bench) => {
   const file = await indexed(bench);
   const options = place(bench);
   const script = "id -u; echo new >/new && cat /new; exit 4";
   const inNamespace = await runProgram(["unshare", "-Urm", ...CLIP_COMMAND, "run", file, "sh", "-c", script], options);
   assert.deepEqual([inNamespace.stdout, inNamespace.code], ["0\nnew\n", 4], inNamespace.stderr);
+  const withCrun = [...CLIP_COMMAND, "run", "--runtime", "crun", file, "sh", "-c", script];
+  const byCrun = await runProgram(["unshare", "-m", "sh", "-euc", BY_CRUN, "sh", ...withCrun], options);
+  assert.deepEqual([byCrun.stdout, byCrun.code], ["0\nnew\n", 4], byCrun.stderr);
   await assertNothingLeft(bench);
   if (Deno.env.get("CLIP_BINARY") === undefined) {
     // Deno's folder of dependencies is out of the user's reach; a compiled clip needs none.

@@ -3,7 +3,7 @@ import { message } from "@optique/core/message";
 import { newBundleFolder } from "../../bundle/mod.ts";
 import { showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
-import { containerOptions, programArguments } from "../container_options.ts";
+import { containerOptions, lastOfClip, programArguments } from "../container_options.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
 import { pullingOptions } from "../pulling_options.ts";
@@ -26,7 +26,7 @@ removed. Needs root, or a user namespace (unshare -Urm).`,
   ],
   parser: object({
     file: requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`),
-    directory: requiredArgument("DIR", message`The bundle's folder.`),
+    directory: lastOfClip(requiredArgument("DIR", message`The bundle's folder.`)),
     program: programArguments(),
     container: containerOptions,
     content: contentOptions,

@@ -4,7 +4,7 @@ import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
 import { defineCommand } from "../command.ts";
-import { containerOptions, programArguments } from "../container_options.ts";
+import { containerOptions, lastOfClip, programArguments } from "../container_options.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
 import { pullingOptions } from "../pulling_options.ts";
@@ -25,10 +25,11 @@ unless to a --volume. Signals are passed on; after a second Ctrl-C the container
   examples: [
     "clip run ubuntu:24.04 cat /etc/os-release",
     "clip run --network host --volume /srv:/srv python.clip python3 -m http.server",
+    "clip run node:22 --eval 'console.log(6 * 7)'",
     "clip run -t ubuntu.clip bash",
   ],
   parser: object({
-    file: requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`),
+    file: lastOfClip(requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`)),
     program: programArguments(),
     running: object("Running", {
       runtime: optional(option("--runtime", string({ metavar: "NAME|PATH" }), {
