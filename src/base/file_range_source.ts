@@ -107,6 +107,11 @@ export class FileRangeSource implements RangeSource {
     this.sizeBytes = part.sizeBytes;
   }
 
+  /** All of a file, which is opened now to be measured. @throws {ClipError} where it cannot be read. */
+  static whole(file: LazyFile): FileRangeSource {
+    return new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: file.path });
+  }
+
   /** What {@linkcode RangeSource} says of `readRange`. */
   // deno-lint-ignore require-await -- async, so that every failure is a rejection
   async readRange(range: ByteRange, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {

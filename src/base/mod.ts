@@ -1,4 +1,5 @@
 /** What every other folder may use, and which uses none of them. */
+export * from "./archive_url.ts";
 export * from "./assert.ts";
 export * from "./bytes.ts";
 export * from "./c_library.ts";
@@ -17,4 +18,5 @@ export * from "./range_source.ts";
 export * from "./retry.ts";
 export * from "./single_flight.ts";
 export * from "./units.ts";
+export * from "./wait_for.ts";
 export * from "./write_file.ts";

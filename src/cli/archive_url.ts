@@ -1,9 +1,5 @@
-/** Archives on web servers and in buckets, as far as every command has to know of them. Loads no other room. */
-
-/** Whether `text` is where an archive is that is no file: `s3://`, `https://` or `http://`. */
-export function isArchiveUrl(text: string): boolean {
-  return /^(?:s3|https?):\/\//i.test(text);
-}
+/** Archives on web servers and in buckets, as far as every command has to know of them. */
+import { isArchiveUrl } from "../base/mod.ts";
 
 /** Names a URL with a login in it, or a signature, which a server is not given as an argument: all can read those. */
 export const ARCHIVE_URL_VARIABLE = "CLIP_ARCHIVE_URL";

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { ARCHIVE_URL_VARIABLE, isArchiveUrl, showArchive } from "./archive_url.ts";
-import { ClipError, type Logger, messageOf } from "../base/mod.ts";
+import { ARCHIVE_URL_VARIABLE, showArchive } from "./archive_url.ts";
+import { ClipError, isArchiveUrl, type Logger, messageOf } from "../base/mod.ts";
 import { type FuseMount, mountFuse, unmountFuse } from "../fuse/mod.ts";
 import { formatListenAddress } from "../metrics/mod.ts";
 import { makePrivateFolder } from "../mount/mod.ts";

@@ -1,4 +1,4 @@
-import { ClipError, CorruptError, messageOf, UsageError } from "../base/mod.ts";
+import { ClipError, CorruptError, isArchiveUrl, messageOf, UsageError } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import type { SigningKey } from "../distribution/mod.ts";
 import { ImageArchives, type KnownImage } from "../indexer/mod.ts";
@@ -14,7 +14,6 @@ import {
   resolveImage,
   withAbsolutePath,
 } from "../oci/mod.ts";
-import { isArchiveUrl } from "./archive_url.ts";
 import { type IndexChoices, indexWithProgress } from "./index_with_progress.ts";
 import { scanOptions } from "./indexing_options.ts";
 import type { CommandContext } from "./io.ts";

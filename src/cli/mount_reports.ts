@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { displayByteString, messageOf } from "../base/mod.ts";
+import { displayByteString, isArchiveUrl, messageOf } from "../base/mod.ts";
 import type { Archive } from "../archive/mod.ts";
 import { libc } from "../fuse/mod.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type RecordPlace,
   writeRecord,
 } from "../mount/mod.ts";
-import { isArchiveUrl, showArchive } from "./archive_url.ts";
+import { showArchive } from "./archive_url.ts";
 import type { CommandContext } from "./io.ts";
 import { mountFolders } from "./live_mounts.ts";
 import type { ReportChoices } from "./report_options.ts";

@@ -1,6 +1,6 @@
 import { type Archive, openArchive } from "../archive/mod.ts";
-import { ClipError, FileRangeSource, LazyFile } from "../base/mod.ts";
-import { ARCHIVE_URL_VARIABLE, isArchiveUrl, showArchive } from "./archive_url.ts";
+import { ClipError, FileRangeSource, isArchiveUrl, LazyFile } from "../base/mod.ts";
+import { ARCHIVE_URL_VARIABLE, showArchive } from "./archive_url.ts";
 import type { CommandContext } from "./io.ts";
 
 /**
@@ -24,7 +24,7 @@ export async function openArchiveFile(
   }
   const file = new LazyFile(path);
   atEnd(() => file.close());
-  return await openArchive(new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: path }));
+  return await openArchive(FileRangeSource.whole(file));
 }
 
 /** @throws {ClipError} `not_found` with the path. */

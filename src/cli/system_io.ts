@@ -1,4 +1,4 @@
-import { ClipError, messageOf } from "../base/mod.ts";
+import { ClipError, messageOf, waitFor } from "../base/mod.ts";
 import { BrokenPipeError, type Io } from "./io.ts";
 
 /** The real world: this process's streams, environment and signals. */
@@ -26,7 +26,7 @@ export function systemIo(): Io {
         for (let at = 0; at < data.length;) at += await output(1).write(data.subarray(at));
       };
       try {
-        await orAborted(write, stop.signal);
+        await waitFor(write(), stop.signal);
       } catch (error) {
         throw error === stop.signal.reason ? error : cannotWrite(error);
       }
@@ -78,24 +78,11 @@ function cannotWrite(error: unknown): Error {
   return new ClipError("io", `cannot write to standard output: ${messageOf(error)}`, { cause: error });
 }
 
-/** What `work` gives; the signal's reason as soon as it is aborted: those outside are not waited for then. */
-async function orAborted<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted();
-  const ended = Promise.withResolvers<never>();
-  const onAbort = () => ended.reject(signal.reason);
-  signal.addEventListener("abort", onAbort);
-  try {
-    return await Promise.race([work(), ended.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
 async function readInput(maxBytes: number, signal: AbortSignal): Promise<string> {
   const buffer = new Uint8Array(maxBytes + 1);
   let length = 0;
   for (;;) {
-    const read = await orAborted(() => Deno.stdin.read(buffer.subarray(length)), signal);
+    const read = await waitFor(Deno.stdin.read(buffer.subarray(length)), signal);
     if (read === null) return new TextDecoder().decode(buffer.subarray(0, length));
     length += read;
     if (length > maxBytes) throw new ClipError("limit", `standard input has more than ${maxBytes} bytes`);

@@ -1,4 +1,4 @@
-import { ClipError, FileRangeSource, LazyFile, type RangeSource, SILENT } from "../base/mod.ts";
+import { ClipError, FileRangeSource, isArchiveUrl, LazyFile, type RangeSource, SILENT } from "../base/mod.ts";
 import { openArchive } from "../archive/mod.ts";
 import { defaultLimits, diskSpanCache, openRemoteCache, type RemoteCache, type SpanCache } from "../cache/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
@@ -44,7 +44,7 @@ export interface OpenOptions extends SourceChoices {
 export async function open(archive: string | RangeSource, options: OpenOptions = {}): Promise<ImageFiles> {
   const { log = SILENT, cache, remoteCache, source, ...rest } = options;
   const { offline, deadlineMs, memoryBytes, decodeWorkers, inflate, observer, ...reach } = rest;
-  const isUrl = typeof archive === "string" && /^(?:s3|https?):\/\//i.test(archive);
+  const isUrl = typeof archive === "string" && isArchiveUrl(archive);
   const file = typeof archive === "string" && !isUrl ? new LazyFile(archive) : undefined;
   const env = (name: string) => Deno.env.get(name);
   const ownRemote = Array.isArray(remoteCache) ? openRemoteCache(remoteCache, { log, env }) : undefined;
@@ -55,7 +55,7 @@ export async function open(archive: string | RangeSource, options: OpenOptions =
   try {
     const opened = await openArchive(
       file !== undefined
-        ? new FileRangeSource({ file, offset: 0, sizeBytes: file.sizeBytes(), description: file.path })
+        ? FileRangeSource.whole(file)
         : isUrl
         ? await openUrl(archive, { env, log, ...(reach.fetch && { fetch: reach.fetch }) }, options)
         : archive as RangeSource,

@@ -99,9 +99,7 @@ export class ArtifactRepository {
         if (isDigest(name)) verifyDigest(bytes, name, `artifact from ${response.redactedUrl}`);
         return parseArtifact(bytes, isDigest(name) ? name : sha256(bytes), `${this.name}@${name}`);
       } catch (error) {
-        const isElsewhere = this.#client.passOver(response, path, error);
-        if (!isElsewhere || !(error instanceof ClipError) || error.retryable) throw error;
-        throw new ClipError(error.code, error.message, { cause: error, retryable: true });
+        throw this.#client.passedOver(response, path, error);
       } finally {
         response.close();
       }

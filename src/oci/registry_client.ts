@@ -1,12 +1,12 @@
-import { ClipError, KIB, type Logger, type RetryPolicy } from "../base/mod.ts";
+import { ClipError, KIB, type Logger, waitFor } from "../base/mod.ts";
 import { Authenticator } from "./authenticate.ts";
+import { ClientLife } from "./client_life.ts";
 import { redactUrl, RegistryError } from "./errors.ts";
 import { HostGates } from "./host_gates.ts";
 import { exchange, type HttpOptions, type HttpRequest, type HttpResponse } from "./http_exchange.ts";
 import { allowsPlainHttp, type Endpoint } from "./hosts/endpoint.ts";
 import { Logins } from "./logins.ts";
 import { RedirectMemory } from "./redirect_memory.ts";
-import { retryRequest } from "./retry_request.ts";
 import type { SourceOptions } from "./source.ts";
 import { statusError } from "./status_error.ts";
 
@@ -63,10 +63,8 @@ export class RegistryClient {
   /** Of all other requests. */
   readonly #contentHttp: HttpOptions & { readonly gates: HostGates; readonly redirects: RedirectMemory };
   readonly #endpoint: Endpoint;
-  readonly #policy: RetryPolicy | undefined;
   readonly #authenticator: Authenticator;
-  readonly #closer = new AbortController();
-  readonly #detach: () => void;
+  readonly #life: ClientLife;
   #scheme: Promise<"https:" | "http:"> | undefined;
 
   /** Sends nothing. */
@@ -85,11 +83,7 @@ export class RegistryClient {
       redirects: new RedirectMemory(),
     };
     this.#endpoint = endpoint;
-    this.#policy = options.retry;
-    const onAbort = () => this.#closer.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", onAbort);
-    this.#detach = () => options.signal?.removeEventListener("abort", onAbort);
-    if (options.signal?.aborted) onAbort();
+    this.#life = new ClientLife(this.name, options);
     if (scheme !== "either") this.#scheme = Promise.resolve(`${scheme}:` as const);
     this.#authenticator = new Authenticator({
       http: this.#http,
@@ -99,19 +93,18 @@ export class RegistryClient {
       plainHttp: allowsPlainHttp(endpoint),
       logins: options.logins ?? new Logins({ log: options.log }),
       log: options.log,
-      signal: this.#closer.signal,
+      signal: this.#life.signal,
     });
   }
 
   /** Ends all requests; later ones fail. */
   close(): void {
-    this.#detach();
-    this.#closer.abort(new ClipError("aborted", `${this.name}: the connection to the registry was closed`));
+    this.#life.close();
   }
 
   /** The result of `work`, tried again after failures that may pass. */
   retry<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
-    return retryRequest(work, { policy: this.#policy, signals: [this.#closer.signal, signal], log: this.log });
+    return this.#life.retry(work, signal);
   }
 
   /**
@@ -164,7 +157,7 @@ export class RegistryClient {
   }
 
   #send(url: URL, request: RepositoryRequest, authorization: string | undefined): Promise<HttpResponse> {
-    const signals = [this.#closer.signal, request.signal];
+    const signals = [this.#life.signal, request.signal];
     const { method = "GET", headers, body, impatient } = request;
     this.log.debug("request", {
       ...(method === "GET" ? {} : { method }),
@@ -186,7 +179,7 @@ export class RegistryClient {
   #ping(base: URL, http: HttpOptions): Promise<HttpResponse> {
     const url = new URL(`${this.#endpoint.apiPath}/`, base);
     const ownHeaders = this.#endpoint.headers;
-    return exchange(http, { method: "GET", url, headers: {}, ownHeaders, signals: [this.#closer.signal] });
+    return exchange(http, { method: "GET", url, headers: {}, ownHeaders, signals: [this.#life.signal] });
   }
 
   /**
@@ -214,18 +207,5 @@ export class RegistryClient {
       }
     }
     throw new ClipError("internal", "internal error: no scheme left to probe");
-  }
-}
-
-/** The result of what others wait for as well: who gives up waiting does not end it. @throws the reason of the signal. */
-async function waitFor<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal?.reason);
-  signal?.addEventListener("abort", onAbort);
-  if (signal?.aborted) onAbort();
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal?.removeEventListener("abort", onAbort);
   }
 }

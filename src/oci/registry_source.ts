@@ -68,9 +68,7 @@ export class RegistrySource implements ImageSource {
         const stated = bareMediaType(response.headers.get("content-type"));
         return { bytes, digest, parsed: parseDocument(bytes, stated, `${this.#client.name}@${digest}`) };
       } catch (error) {
-        const isElsewhere = this.#client.passOver(response, path, error);
-        if (!isElsewhere || !(error instanceof ClipError) || error.retryable) throw error;
-        throw new ClipError(error.code, error.message, { cause: error, retryable: true });
+        throw this.#client.passedOver(response, path, error);
       } finally {
         response.close();
       }

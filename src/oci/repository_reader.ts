@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
-import { ClipError, isDigest, type Logger, messageOf, type RetryPolicy } from "../base/mod.ts";
+import { ClipError, isDigest, type Logger, messageOf } from "../base/mod.ts";
+import { ClientLife } from "./client_life.ts";
 import { RegistryError } from "./errors.ts";
 import type { HttpResponse } from "./http_exchange.ts";
 import type { Endpoint } from "./hosts/endpoint.ts";
@@ -7,7 +8,6 @@ import { findEndpoints } from "./find_endpoints.ts";
 import { MirrorRest } from "./mirror_rest.ts";
 import type { DockerReference } from "./reference.ts";
 import { RegistryClient, type RepositoryRequest } from "./registry_client.ts";
-import { retryRequest } from "./retry_request.ts";
 import type { SourceOptions } from "./source.ts";
 
 /** A mirror has this part of the time that the registry has: another is to be asked within the reader's deadline. */
@@ -36,9 +36,7 @@ export class RepositoryReader {
   readonly #reference: DockerReference;
   readonly #tagsFrom: "anywhere" | "registry";
   readonly #options: SourceOptions;
-  readonly #policy: RetryPolicy | undefined;
-  readonly #closer = new AbortController();
-  readonly #detach: () => void;
+  readonly #life: ClientLife;
   /** Who gave an answer. */
   readonly #givers = new WeakMap<HttpResponse, Place>();
   /** Who gave an answer for a path last. */
@@ -59,22 +57,17 @@ export class RepositoryReader {
     this.log = options.log;
     this.#reference = reference;
     this.#options = options;
-    this.#policy = options.retry;
-    const onAbort = () => this.#closer.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", onAbort);
-    this.#detach = () => options.signal?.removeEventListener("abort", onAbort);
-    if (options.signal?.aborted) onAbort();
+    this.#life = new ClientLife(this.name, options);
   }
 
   /** Ends all requests; later ones fail. */
   close(): void {
-    this.#detach();
-    this.#closer.abort(new ClipError("aborted", `${this.name}: the connection to the registry was closed`));
+    this.#life.close();
   }
 
   /** The result of `work`, tried again after failures that may pass. */
   retry<Value>(work: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
-    return retryRequest(work, { policy: this.#policy, signals: [this.#closer.signal, signal], log: this.log });
+    return this.#life.retry(work, signal);
   }
 
   /**
@@ -103,7 +96,7 @@ export class RepositoryReader {
       } catch (error) {
         if (isLast || place.rest === undefined || !(error instanceof ClipError)) throw error;
         request.signal?.throwIfAborted();
-        this.#closer.signal.throwIfAborted();
+        this.#life.signal.throwIfAborted();
         this.#noteFailure(place, place.rest, error, path);
       }
     }
@@ -116,12 +109,19 @@ export class RepositoryReader {
    */
   passOver(response: HttpResponse, path: string, error: unknown): boolean {
     const place = this.#givers.get(response);
-    if (place?.rest === undefined || this.#closer.signal.aborted) return false;
+    if (place?.rest === undefined || this.#life.signal.aborted) return false;
     if (!(error instanceof ClipError) || error.code === "aborted") return false;
     // Once for each answer.
     this.#givers.delete(response);
     this.#noteFailure(place, place.rest, error, path);
     return true;
+  }
+
+  /** As `passOver`; what is to be thrown for it: where there is an elsewhere, what is tried again. */
+  passedOver(response: HttpResponse, path: string, error: unknown): unknown {
+    const isElsewhere = this.passOver(response, path, error);
+    if (!isElsewhere || !(error instanceof ClipError) || error.retryable) return error;
+    return new ClipError(error.code, error.message, { cause: error, retryable: true });
   }
 
   /** Takes note that what was given for `path` last was wrong, which its digest has shown only later. */
@@ -171,7 +171,7 @@ export class RepositoryReader {
       const client = new RegistryClient(endpoint, {
         ...this.#options,
         network,
-        signal: this.#closer.signal,
+        signal: this.#life.signal,
         requestTimeoutMs: isLast ? timeoutMs : timeoutMs * MIRROR_TIME,
       });
       return { endpoint, client, rest: isLast ? undefined : new MirrorRest() };

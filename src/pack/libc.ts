@@ -1,4 +1,4 @@
-import { ClipError, messageOf } from "../base/mod.ts";
+import { ClipError, openCLibrary } from "../base/mod.ts";
 
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
@@ -73,7 +73,7 @@ export class Libc {
 
   /** Opens the library: glibc, or else musl. @throws {ClipError} `unsupported` where there is neither. */
   constructor() {
-    this.#library = openLibrary();
+    this.#library = openCLibrary(SYMBOLS);
     this.#symbols = this.#library.symbols;
     this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(this.#symbols.__errno_location()!, 4));
   }
@@ -148,16 +148,4 @@ export function errnoError(what: string, result: number): ClipError {
   const errno = -result;
   const code = errno === Errno.EACCES || errno === Errno.EPERM ? "denied" : "io";
   return new ClipError(code, `${what}: ${EXPLANATIONS[errno] ?? `error ${errno}`}`);
-}
-
-function openLibrary(): Deno.DynamicLibrary<typeof SYMBOLS> {
-  let failure: unknown;
-  for (const name of ["libc.so.6", "libc.so"]) {
-    try {
-      return Deno.dlopen(name, SYMBOLS);
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  throw new ClipError("unsupported", `cannot open the C library: ${messageOf(failure)}`, { cause: failure });
 }

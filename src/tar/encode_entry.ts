@@ -1,4 +1,4 @@
-import { type ByteString, fromByteString, toByteString } from "../base/mod.ts";
+import { type ByteString, concatenate, fromByteString, toByteString } from "../base/mod.ts";
 import type { EntryKind, SparseRun, TarEntry } from "./entry.ts";
 import { BLOCK_BYTES, type Field, HEADER } from "./header.ts";
 
@@ -49,7 +49,7 @@ export function encodeEntry(entry: NewTarEntry): EncodedEntry {
     // GNU tar's way to keep the sign that ends a keyword.
     pax.add(`SCHILY.xattr.${name.replaceAll("=", "%3D")}`, toByteString(value));
   }
-  return { head: joined([...pax.blocks(), header, ...(map === undefined ? [] : [map])]), dataBytes };
+  return { head: concatenate([...pax.blocks(), header, ...(map === undefined ? [] : [map])]), dataBytes };
 }
 
 /**
@@ -190,15 +190,5 @@ class PaxWriter {
 }
 
 function padded(data: Uint8Array): Uint8Array {
-  return joined([data, new Uint8Array(paddingBytes(data.length))]);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return concatenate([data, new Uint8Array(paddingBytes(data.length))]);
 }

@@ -1,29 +1,8 @@
 /** Entries of layers made by hand, and trees as lists of lines. */
 import { S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, type TreeNode } from "../../src/archive/mod.ts";
 import { mergeLayers } from "../../src/indexer/mod.ts";
-import type { EntryKind, TarEntry } from "../../src/tar/mod.ts";
-
-/** An entry; what is not given is harmless. */
-export function entry(kind: EntryKind, path: string, fields: Partial<TarEntry> = {}): TarEntry {
-  return {
-    kind,
-    path,
-    linkName: "",
-    mode: kind === "directory" ? 0o755 : 0o644,
-    uid: 0,
-    gid: 0,
-    mtimeSeconds: 0,
-    mtimeNanoseconds: 0,
-    deviceMajor: 0,
-    deviceMinor: 0,
-    sizeBytes: 0,
-    dataPlainOffset: 0,
-    storedBytes: fields.sizeBytes ?? 0,
-    sparse: undefined,
-    xattrs: undefined,
-    ...fields,
-  };
-}
+import type { TarEntry } from "../../src/tar/mod.ts";
+import { entry } from "../tar/entry.ts";
 
 /** A file of 10 bytes at `at` in its layer. */
 export function file(path: string, at = 512, fields: Partial<TarEntry> = {}): TarEntry {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { CorruptError } from "../../src/base/mod.ts";
 import { mergeLayers } from "../../src/indexer/mod.ts";
 import type { TarEntry } from "../../src/tar/mod.ts";
-import { directory, entry, file, hardLink, linesOf, merged, symlink, whiteout } from "./entries.ts";
+import { directory, file, hardLink, linesOf, merged, symlink, whiteout } from "./entries.ts";
+import { entry } from "../tar/entry.ts";
 
 const { test } = Deno;
 

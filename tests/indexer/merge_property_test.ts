@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { mergeLayers } from "../../src/indexer/mod.ts";
 import type { TarEntry } from "../../src/tar/mod.ts";
 import { testSeed } from "../codec/seeded_random.ts";
-import { directory, entry, file, hardLink, linesOf, opaque, symlink, whiteout } from "./entries.ts";
+import { directory, file, hardLink, linesOf, opaque, symlink, whiteout } from "./entries.ts";
+import { entry } from "../tar/entry.ts";
 
 /** What the model keeps of a node; one object for all names of a hard link. */
 interface ModelNode {

@@ -2,24 +2,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { encodeEnd, encodeEntry, type NewTarEntry, paddingBytes, wholeBlockRuns } from "../../src/tar/mod.ts";
+import { entry } from "./entry.ts";
 import { scanTar } from "./scan_tar.ts";
 import { join } from "./tar_builder.ts";
 
-const PLAIN: NewTarEntry = {
-  kind: "file",
-  path: "a",
-  linkName: "",
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  mtimeSeconds: 0,
-  mtimeNanoseconds: 0,
-  deviceMajor: 0,
-  deviceMinor: 0,
-  sizeBytes: 0,
-  sparse: undefined,
-  xattrs: undefined,
-};
+const { dataPlainOffset: _, storedBytes: __, ...PLAIN } = entry("file", "a");
 
 /** What the scanner makes of an entry; data are zeros. */
 function readBack(entry: NewTarEntry): NewTarEntry {

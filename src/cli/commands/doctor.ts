@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag } from "@optique/core/primitives";
-import { messageOf } from "../../base/mod.ts";
+import { isArchiveUrl, messageOf } from "../../base/mod.ts";
 import { optionalArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
 import { checkMachine } from "../doctor/check_machine.ts";
@@ -10,7 +10,7 @@ import { checkCache, checkMounts, checkRuntimeFolder } from "../doctor/check_pla
 import { checkRegistry, isRegistry } from "../doctor/check_registry.ts";
 import { fail, type Finding, ok, showFinding } from "../doctor/finding.ts";
 import { thisMachine } from "../doctor/machine.ts";
-import { isArchiveUrl, showArchive } from "../archive_url.ts";
+import { showArchive } from "../archive_url.ts";
 import { isFileName } from "../find_archive.ts";
 import { listMounts } from "../list_mounts.ts";
 import { mountFolders } from "../live_mounts.ts";

@@ -7,13 +7,14 @@ import {
   FileRangeSource,
   formatBytes,
   formatCount,
+  isArchiveUrl,
   LazyFile,
   UsageError,
   writeFileAtomically,
 } from "../../base/mod.ts";
 import { MAGIC, withProfile } from "../../archive/mod.ts";
 import { formatProfile, type LayerRange, mergeProfiles, profileOf } from "../../content/mod.ts";
-import { isArchiveUrl, showArchive } from "../archive_url.ts";
+import { showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -91,7 +92,7 @@ async function replace(
 ): Promise<void> {
   const opened = new LazyFile(file);
   atEnd(() => opened.close());
-  const source = new FileRangeSource({ file: opened, offset: 0, sizeBytes: opened.sizeBytes(), description: file });
+  const source = FileRangeSource.whole(opened);
   await writeFileAtomically(file, withProfile(source, ranges));
 }
 

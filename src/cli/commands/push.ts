@@ -32,7 +32,7 @@ the image is not where it was indexed; it has to be the very image. Needs a logi
     requireImage(archive, "be stored beside");
     const opened = new LazyFile(file);
     context.atEnd(() => opened.close());
-    const source = new FileRangeSource({ file: opened, offset: 0, sizeBytes: opened.sizeBytes(), description: file });
+    const source = FileRangeSource.whole(opened);
     const reference = parseImageReference(image ?? archive.image.source);
     await pushIndex({ source, title: basename(file), reference }, { ...pushing, registry }, context);
   },

@@ -1,4 +1,5 @@
 import { isLoopback } from "../loopback.ts";
+import type { DockerReference } from "../reference.ts";
 
 /** Files that say whom to trust, and who we are, in TLS. PEM. */
 export interface TlsFiles {
@@ -37,6 +38,23 @@ export interface Endpoint {
   readonly skipsVerification: boolean;
   /** Whether it stands for another. */
   readonly isMirror: boolean;
+}
+
+/** A registry itself, as it is where nothing else is said. */
+export function registryEndpoint({ registry, repository }: DockerReference): Endpoint {
+  return {
+    registry,
+    host: apiHost(registry),
+    scheme: "https",
+    apiPath: "/v2",
+    repository,
+    resolvesTags: true,
+    servesDigests: true,
+    headers: {},
+    tls: NO_TLS_FILES,
+    skipsVerification: false,
+    isMirror: false,
+  };
 }
 
 /** The host of the URLs of `registry`. */

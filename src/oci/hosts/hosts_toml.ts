@@ -1,6 +1,6 @@
 import type { ClipError } from "../../base/mod.ts";
 import type { DockerReference } from "../reference.ts";
-import { apiHost, type Endpoint, type TlsFiles } from "./endpoint.ts";
+import { apiHost, type Endpoint, registryEndpoint, type TlsFiles } from "./endpoint.ts";
 import { findTlsFiles } from "./tls_files.ts";
 import { readTomlFile, type TomlTable } from "./toml_file.ts";
 
@@ -22,7 +22,7 @@ export async function readHostsToml(folder: string, reference: DockerReference):
     if (!await isFolder(path)) continue;
     const file = await readTomlFile(`${path}/${FILE_NAME}`, { mustExist: false });
     if (file !== undefined) return parseHosts(file, path, reference);
-    return [registryItself({}, await findTlsFiles([path]), reference)];
+    return [{ ...registryEndpoint(reference), tls: await findTlsFiles([path]) }];
   }
   return undefined;
 }
@@ -49,7 +49,8 @@ function parseHosts(file: TomlTable, folder: string, reference: DockerReference)
   });
   const server = file.string("server") ?? "";
   if (server === "") {
-    return [...mirrors, withRights(registryItself(parseHeaders(file), parseTls(file, folder), reference), file)];
+    const itself = { ...registryEndpoint(reference), headers: parseHeaders(file), tls: parseTls(file, folder) };
+    return [...mirrors, withRights(itself, file)];
   }
   const url = parseServer(server, () => file.wrong("server", "a URL"));
   const last = endpointOf(url, file, folder, reference);
@@ -84,27 +85,6 @@ function endpointOf(url: URL, table: TomlTable, folder: string, reference: Docke
     tls: parseTls(table, folder),
     isMirror: true,
   }, table);
-}
-
-/** The registry, where no server is named in its place. */
-function registryItself(
-  headers: Readonly<Record<string, string>>,
-  tls: TlsFiles,
-  { registry, repository }: DockerReference,
-): Endpoint {
-  return {
-    registry,
-    host: apiHost(registry),
-    scheme: "https",
-    apiPath: "/v2",
-    repository,
-    headers,
-    tls,
-    isMirror: false,
-    resolvesTags: true,
-    servesDigests: true,
-    skipsVerification: false,
-  };
 }
 
 type Rights = "resolvesTags" | "servesDigests" | "skipsVerification";

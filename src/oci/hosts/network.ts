@@ -1,7 +1,7 @@
 import { ClipError, type Logger, messageOf } from "../../base/mod.ts";
 import { HostGates } from "../host_gates.ts";
 import type { DockerReference } from "../reference.ts";
-import { apiHost, type Endpoint, isHere, NO_TLS_FILES, type TlsFiles } from "./endpoint.ts";
+import { type Endpoint, isHere, NO_TLS_FILES, registryEndpoint, type TlsFiles } from "./endpoint.ts";
 import { readHostsToml } from "./hosts_toml.ts";
 import { Proxies, type Proxy, PROXY_VARIABLES } from "./proxies.ts";
 import { RegistriesConf, registriesConfFiles } from "./registries_conf.ts";
@@ -68,7 +68,7 @@ export class Network {
     const stated = hostsDir === NONE ? undefined : await readHostsToml(hostsDir, reference);
     // Even where containerd's file decides, what is blocked is blocked.
     const others = registriesConf === NONE ? undefined : (await this.#registriesConf()).endpoints(reference);
-    const found = stated ?? others ?? [defaultEndpoint(reference)];
+    const found = stated ?? others ?? [registryEndpoint(reference)];
     const endpoints = found.map((each) => {
       if (!each.isMirror && plainHttp) return { ...each, scheme: "http" as const };
       const mayBeWithoutTls = isHere(each.host) || (!each.isMirror && insecure);
@@ -158,22 +158,6 @@ export class Network {
     const { authorities, clients } = stated ?? NO_TLS_FILES;
     return { authorities: [...authorities, ...found.authorities], clients: [...clients, ...found.clients] };
   }
-}
-
-function defaultEndpoint({ registry, repository }: DockerReference): Endpoint {
-  return {
-    registry,
-    host: apiHost(registry),
-    scheme: "https",
-    apiPath: "/v2",
-    repository,
-    resolvesTags: true,
-    servesDigests: true,
-    headers: {},
-    tls: NO_TLS_FILES,
-    skipsVerification: false,
-    isMirror: false,
-  };
 }
 
 function proxyOption(proxy: Proxy): { url: string; basicAuth?: { username: string; password: string } } {
