@@ -3,6 +3,7 @@ import { type Archive, S_IFREG } from "../src/archive/mod.ts";
 import { diskSpanCache } from "../src/cache/mod.ts";
 import { Content, planRead } from "../src/content/mod.ts";
 import { planRun } from "../src/content/read_plan.ts";
+import { layerDescriptor } from "../src/library/mod.ts";
 import { openBlobStore, parseImageReference } from "../src/oci/mod.ts";
 import { SeededRandom } from "../tests/codec/seeded_random.ts";
 import { FILE_CHECKPOINT_BYTES } from "./measure_index.ts";
@@ -85,10 +86,7 @@ export class ColdReader {
   async read({ inode, offset }: ReadPlace): Promise<ReadCost> {
     const content = new Content({
       archive: this.#archive,
-      blob: (layer) => {
-        const { digest, diffId, compressedBytes } = this.#archive.image.layers[layer]!;
-        return this.#blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
-      },
+      blob: (layer) => this.#blobs.layer(layerDescriptor(this.#archive, layer)),
       cache: diskSpanCache(`${this.#folder}/${this.#reads++}`),
       useCheckpoints: true,
       log: SILENT,

@@ -126,6 +126,26 @@ export class Tree {
     return toByteString(this.names.slice(this.nameStarts[dirent]!, this.nameStarts[dirent + 1]!));
   }
 
+  /**
+   * All that is below a directory, each before what it holds, by `children`'s order. `path` is what leads there from the
+   * directory, without a slash before it. Iterative: trees may be deep.
+   */
+  *walk(directory: number): Generator<{ path: ByteString; name: ByteString; inode: number }> {
+    const todo = [{ prefix: "", children: this.children(directory) }];
+    while (todo.length > 0) {
+      const { prefix, children } = todo.at(-1)!;
+      const next = children.next();
+      if (next.done) {
+        todo.pop();
+        continue;
+      }
+      const { name, inode } = next.value;
+      const path = prefix + name;
+      yield { path, name, inode };
+      if (this.type(inode) === S_IFDIR) todo.push({ prefix: `${path}/`, children: this.children(inode) });
+    }
+  }
+
   /** The children of a directory in byte order of their names. */
   *children(directory: number): Generator<{ name: ByteString; inode: number }> {
     const first = this.columns.placeLow[directory]!;

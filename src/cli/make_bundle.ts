@@ -19,30 +19,21 @@ import {
 import { ClipError, messageOf } from "../base/mod.ts";
 import type { ContainerChoices } from "./container_options.ts";
 import { startDaemon } from "./daemon.ts";
-import { findArchive, type FoundArchive } from "./find_archive.ts";
-import type { IndexCacheChoices } from "./index_cache_options.ts";
-import type { IndexingChoices } from "./indexing_options.ts";
+import type { FoundArchive } from "./find_archive.ts";
+import { findImage, type ImageChoices, openFound } from "./image_options.ts";
 import type { CommandContext, Io } from "./io.ts";
 import { requireImage } from "./open_archive_file.ts";
-import { type ContentChoices, openContent } from "./open_content.ts";
-import type { PullingChoices } from "./pulling_options.ts";
-import type { RegistryChoices } from "./registry_choices.ts";
 
 /** Number of the root's inode. */
 const ROOT = 1;
 
 /** What a container is made of: the values of the options of `clip bundle` and `clip run`. */
-export interface BundleChoices {
+export interface BundleChoices extends ImageChoices {
   /** An archive or an image. */
   readonly file: string;
   /** The program and its arguments; empty: those of the image. */
   readonly program: readonly string[];
   readonly container: ContainerChoices;
-  readonly content: Omit<ContentChoices, "registry">;
-  readonly indexing: IndexingChoices;
-  readonly reuse: IndexCacheChoices;
-  readonly pulling: PullingChoices;
-  readonly registry: RegistryChoices;
 }
 
 /** An image to make containers of. */
@@ -56,15 +47,13 @@ export interface BundleImage {
 
 /** Finds the image, and all in it that can be wrong, before anything is mounted. @throws {ClipError} */
 export async function openBundleImage(choices: BundleChoices, context: CommandContext): Promise<BundleImage> {
-  const { indexing, reuse, pulling, registry, content: { inflate, cacheDir, offline, source } } = choices;
-  const finding = { indexing, reuse, pulling, inflate, cacheDir, offline, source, registry };
-  const found = await findArchive(choices.file, finding, context);
+  const found = await findImage(choices.file, choices, context);
   const archive = await found.open();
   requireImage(archive, "run: mount it, and bring a config.json");
   const config = readImageConfig(await archive.config(), archive.description);
   const name = choices.container.user ?? config.user;
   if (!needsUserFiles(name)) return { found, archive, config, user: resolveUser(name, NO_FILES) };
-  const opened = openContent(archive, { ...choices.content, source: found.source, registry }, context);
+  const opened = openFound(archive, found, choices, context);
   try {
     return { found, archive, config, user: resolveUser(name, await readUserFiles(opened.content, context.io.signal)) };
   } finally {

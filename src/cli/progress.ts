@@ -27,73 +27,67 @@ export function createProgress(mode: ProgressMode, io: Io): ProgressView {
   return mode === "auto" && io.terminal !== undefined ? barView(io, io.terminal.columns) : plainView(io);
 }
 
-/** Shows how many of how many are done. */
-export interface CountProgressView {
-  readonly onProgress: (done: number, all: number) => void;
+/** Shows on one line how far something has come. */
+export interface LineProgressView<Progress extends readonly unknown[]> {
+  readonly onProgress: (...progress: Progress) => void;
   /** Takes the line off the screen; may be called twice. */
   end(): void;
 }
 
 /** The view of a mode: a line that is written over on a terminal, a line every two seconds, JSON events, or nothing. */
-export function createSpanProgress(mode: ProgressMode, io: Io): CountProgressView {
-  return createCountProgress(mode, io, {
+export function createSpanProgress(mode: ProgressMode, io: Io): LineProgressView<[done: number, all: number]> {
+  return createLineProgress<[number, number]>(mode, io, {
     event: (doneSpans, spans) => ({ doneSpans, spans }),
     line: (doneSpans, spans) => `${doneSpans} of ${spans} spans`,
+    isLast: (doneSpans, spans) => doneSpans >= spans,
   });
 }
 
 /** The same for bytes of files. */
-export function createBytesProgress(mode: ProgressMode, io: Io): CountProgressView {
-  return createCountProgress(mode, io, {
+export function createBytesProgress(mode: ProgressMode, io: Io): LineProgressView<[done: number, all: number]> {
+  return createLineProgress<[number, number]>(mode, io, {
     event: (doneBytes, bytes) => ({ doneBytes, bytes }),
     line: (doneBytes, bytes) => `${formatBytes(doneBytes)} of ${formatBytes(bytes)}`,
+    isLast: (doneBytes, bytes) => doneBytes >= bytes,
   });
 }
 
-function createCountProgress(
+/** The same for a directory being packed, of which nobody knows how much there is. */
+export function createPackProgress(mode: ProgressMode, io: Io): LineProgressView<[progress: PackProgress]> {
+  return createLineProgress<[PackProgress]>(mode, io, {
+    event: (progress) => progress,
+    line: ({ entries, readBytes, packedBytes }) =>
+      `${entries} entries, ${formatBytes(readBytes)} read, ${formatBytes(packedBytes)} packed`,
+    isLast: () => false,
+  });
+}
+
+/** How progress is told. */
+interface LineTexts<Progress extends readonly unknown[]> {
+  readonly event: (...progress: Progress) => unknown;
+  readonly line: (...progress: Progress) => string;
+  /** What comes last is told at once, but as no line of its own. */
+  readonly isLast: (...progress: Progress) => boolean;
+}
+
+function createLineProgress<Progress extends readonly unknown[]>(
   mode: ProgressMode,
   io: Io,
-  { event, line }: { event: (done: number, all: number) => unknown; line: (done: number, all: number) => string },
-): CountProgressView {
+  { event, line, isLast }: LineTexts<Progress>,
+): LineProgressView<Progress> {
   const live = mode === "auto" && io.terminal !== undefined;
   const everyMs = live ? BARS_EVERY_MS : LINES_EVERY_MS;
   let lastMs = live ? -Infinity : performance.now();
-  return {
-    onProgress(done, all) {
-      if (mode === "none" || (done < all && performance.now() - lastMs < everyMs)) return;
-      lastMs = performance.now();
-      if (mode === "json") io.err(`${JSON.stringify(event(done, all))}\n`);
-      else if (live) io.err(`\r${line(done, all)}\x1b[K`);
-      else if (done < all) io.err(`${line(done, all)}\n`);
-    },
-    end() {
-      if (live && lastMs > -Infinity) io.err("\r\x1b[K");
-      if (live) lastMs = -Infinity;
-    },
-  };
-}
-
-/** Shows how far packing has come. */
-export interface PackProgressView {
-  readonly onProgress: (progress: PackProgress) => void;
-  /** Takes the line off the screen; may be called twice. */
-  end(): void;
-}
-
-/** As {@linkcode createSpanProgress}, of a directory being packed. */
-export function createPackProgress(mode: ProgressMode, io: Io): PackProgressView {
-  const live = mode === "auto" && io.terminal !== undefined;
-  const everyMs = live ? BARS_EVERY_MS : LINES_EVERY_MS;
-  let lastMs = performance.now();
   let isShown = false;
   return {
-    onProgress(progress) {
-      if (mode === "none" || performance.now() - lastMs < everyMs) return;
+    onProgress(...progress) {
+      const isOver = isLast(...progress);
+      if (mode === "none" || (!isOver && performance.now() - lastMs < everyMs)) return;
       lastMs = performance.now();
       isShown = live;
-      const { entries, readBytes, packedBytes } = progress;
-      const line = `${entries} entries, ${formatBytes(readBytes)} read, ${formatBytes(packedBytes)} packed`;
-      io.err(mode === "json" ? `${JSON.stringify(progress)}\n` : live ? `\r${line}\x1b[K` : `${line}\n`);
+      if (mode === "json") io.err(`${JSON.stringify(event(...progress))}\n`);
+      else if (live) io.err(`\r${line(...progress)}\x1b[K`);
+      else if (!isOver) io.err(`${line(...progress)}\n`);
     },
     end() {
       if (isShown) io.err("\r\x1b[K");

@@ -118,25 +118,13 @@ export class ImageFiles implements AsyncDisposable {
   /** What a directory holds, in byte order of the names. @throws {ClipError} `not_found` where it is none. */
   *list(path: Path = "/"): Generator<NamedFile> {
     const { tree } = this.archive;
-    for (const { name, inode } of tree.children(this.#directory(path))) yield this.#named(name, "", inode);
+    for (const { name, inode } of tree.children(this.#directory(path))) yield this.#named(name, name, inode);
   }
 
   /** All that is below a directory, each before what it holds. @throws {ClipError} `not_found` where it is none. */
   *walk(path: Path = "/"): Generator<NamedFile> {
     const { tree } = this.archive;
-    // Iterative: trees may be deep.
-    const todo = [{ prefix: "", children: tree.children(this.#directory(path)) }];
-    while (todo.length > 0) {
-      const { prefix, children } = todo.at(-1)!;
-      const next = children.next();
-      if (next.done) {
-        todo.pop();
-        continue;
-      }
-      const file = this.#named(next.value.name, prefix, next.value.inode);
-      yield file;
-      if (file.type === "directory") todo.push({ prefix: `${file.path}/`, children: tree.children(file.inode) });
-    }
+    for (const { name, path: below, inode } of tree.walk(this.#directory(path))) yield this.#named(name, below, inode);
   }
 
   /**
@@ -244,9 +232,8 @@ export class ImageFiles implements AsyncDisposable {
     this.#log[level as Logger["level"]](message, fields);
   }
 
-  #named(name: ByteString, prefix: string, inode: number): NamedFile {
-    const shown = displayByteString(name);
-    return { ...this.#info(inode), name: shown, path: prefix + shown };
+  #named(name: ByteString, path: ByteString, inode: number): NamedFile {
+    return { ...this.#info(inode), name: displayByteString(name), path: displayByteString(path) };
   }
 
   #info(inode: number): FileInfo {

@@ -13,6 +13,7 @@ export {
   type WarmOptions,
 } from "./image_files.ts";
 export { index, type IndexedImage, type IndexedLayer, type IndexOptions } from "./index.ts";
+export { layerDescriptor } from "./layer_descriptor.ts";
 export { open, type OpenOptions } from "./open.ts";
 export type { SourceChoices } from "./source_choices.ts";
 export { wireContent, type WiredContent, type WireOptions } from "./wire_content.ts";

@@ -1,6 +1,7 @@
 import type { Archive } from "../archive/mod.ts";
 import { Content, type ContentOptions } from "../content/mod.ts";
 import { type BlobStore, openBlobStore, parseImageReference, type SourceOptions } from "../oci/mod.ts";
+import { layerDescriptor } from "./layer_descriptor.ts";
 
 /** What an archive is wired to: where its layers are, and all that its content may be told besides. */
 export interface WireOptions extends Omit<ContentOptions, "archive" | "blob"> {
@@ -39,8 +40,7 @@ export function wireContent(archive: Archive, { source, reach, ...options }: Wir
     offline: options.offline && !carried,
     blob: async (layer) => {
       if (carried) return archive.blob(layer)!;
-      const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
-      return (await openBlobs()).layer({ digest, diffId, sizeBytes: compressedBytes });
+      return (await openBlobs()).layer(layerDescriptor(archive, layer));
     },
   });
   return {

@@ -4,12 +4,9 @@ import { newBundleFolder } from "../../bundle/mod.ts";
 import { showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
 import { containerOptions, lastOfClip, programArguments } from "../container_options.ts";
-import { indexCacheOptions } from "../index_cache_options.ts";
-import { indexingOptions } from "../indexing_options.ts";
-import { pullingOptions } from "../pulling_options.ts";
+import { imageOptionFields } from "../image_options.ts";
 import { makeBundle, openBundleImage } from "../make_bundle.ts";
 import { requiredArgument } from "../basic_options.ts";
-import { contentOptions, registryOptions } from "../options.ts";
 
 /** `clip bundle` */
 export const bundle = defineCommand({
@@ -29,11 +26,7 @@ removed. Needs root, or a user namespace (unshare -Urm).`,
     directory: lastOfClip(requiredArgument("DIR", message`The bundle's folder.`)),
     program: programArguments(),
     container: containerOptions,
-    content: contentOptions,
-    indexing: indexingOptions,
-    reuse: indexCacheOptions,
-    pulling: pullingOptions,
-    registry: registryOptions,
+    ...imageOptionFields,
   }),
   async run(options, context) {
     const image = await openBundleImage(options, context);

@@ -3,6 +3,7 @@ import { message } from "@optique/core/message";
 import { option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { formatBytes, formatDuration, replaceFileAtomically, UsageError } from "../../base/mod.ts";
+import { layerDescriptor } from "../../library/mod.ts";
 import { openBlobStore, parseImageReference } from "../../oci/mod.ts";
 import { carryBlobs } from "../../pack/mod.ts";
 import { requiredArgument } from "../basic_options.ts";
@@ -49,10 +50,7 @@ manifest and config are the image's.`,
     try {
       const archiveBytes = await replaceFileAtomically(output, (placed) =>
         carryBlobs(archive, placed, {
-          blob: (layer) => {
-            const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
-            return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
-          },
+          blob: (layer) => blobs.layer(layerDescriptor(archive, layer)),
           signal: io.signal,
           onProgress: progress.onProgress,
         }));

@@ -7,12 +7,7 @@ import { UsageError, writeFileAtomically } from "../../base/mod.ts";
 import { exportArchive } from "../../extract/mod.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
-import { findArchive } from "../find_archive.ts";
-import { indexCacheOptions } from "../index_cache_options.ts";
-import { indexingOptions } from "../indexing_options.ts";
-import { pullingOptions } from "../pulling_options.ts";
-import { openContent } from "../open_content.ts";
-import { contentOptions, registryOptions } from "../options.ts";
+import { findImage, imageOptionFields, openFound } from "../image_options.ts";
 import { createBytesProgress } from "../progress.ts";
 import { selectPaths } from "../select_paths.ts";
 
@@ -37,22 +32,18 @@ everything is verified: a stream that cannot be finished breaks off in the midst
     output: optional(option("-o", "--output", string({ metavar: "FILE.tar|-" }), {
       description: message`Write to this file, which appears when it is complete; default -, standard output.`,
     })),
-    content: contentOptions,
-    indexing: indexingOptions,
-    reuse: indexCacheOptions,
-    pulling: pullingOptions,
-    registry: registryOptions,
+    ...imageOptionFields,
   }),
-  async run({ file, paths, output = STANDARD_OUTPUT, content: choices, indexing, reuse, pulling, registry }, context) {
+  async run({ file, paths, output = STANDARD_OUTPUT, ...choices }, context) {
     const { io, log } = context;
     if (output === STANDARD_OUTPUT && io.isOutTerminal) {
       throw new UsageError("a tar stream is nothing for a terminal: give -o FILE.tar, or send it to a program");
     }
-    const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
+    const found = await findImage(file, choices, context);
     const archive = await found.open();
     const selection = selectPaths(archive, paths);
-    const { content, close } = openContent(archive, { ...choices, source: found.source, registry }, { io, log });
-    const progress = createBytesProgress(indexing.progress, io);
+    const { content, close } = openFound(archive, found, choices, context);
+    const progress = createBytesProgress(choices.indexing.progress, io);
     const { onProgress } = progress;
     const pieces = exportArchive({ content, selection, signal: io.signal, log, onProgress });
     try {

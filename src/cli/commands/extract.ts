@@ -6,12 +6,7 @@ import { formatBytes, formatCount, formatDuration, UsageError } from "../../base
 import { extractArchive, type Extracted } from "../../extract/mod.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
-import { findArchive } from "../find_archive.ts";
-import { indexCacheOptions } from "../index_cache_options.ts";
-import { indexingOptions } from "../indexing_options.ts";
-import { pullingOptions } from "../pulling_options.ts";
-import { openContent } from "../open_content.ts";
-import { contentOptions, registryOptions } from "../options.ts";
+import { findImage, imageOptionFields, openFound } from "../image_options.ts";
 import { createBytesProgress } from "../progress.ts";
 import { selectPaths } from "../select_paths.ts";
 
@@ -46,21 +41,17 @@ devices), and are told so.`,
         false,
       ),
     }),
-    content: contentOptions,
-    indexing: indexingOptions,
-    reuse: indexCacheOptions,
-    pulling: pullingOptions,
-    registry: registryOptions,
+    ...imageOptionFields,
   }),
-  async run({ file, paths, extracting, content: choices, indexing, reuse, pulling, registry }, context) {
+  async run({ file, paths, extracting, ...choices }, context) {
     const { io, log } = context;
     const directory = paths.at(-1)!;
     if (directory === "") throw new UsageError("DIR is empty");
-    const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
+    const found = await findImage(file, choices, context);
     const archive = await found.open();
     const selection = selectPaths(archive, paths.slice(0, -1));
-    const { content, close } = openContent(archive, { ...choices, source: found.source, registry }, { io, log });
-    const progress = createBytesProgress(indexing.progress, io);
+    const { content, close } = openFound(archive, found, choices, context);
+    const progress = createBytesProgress(choices.indexing.progress, io);
     const started = performance.now();
     try {
       const extracted = await extractArchive({

@@ -4,7 +4,7 @@ import { withDefault } from "@optique/core/modifiers";
 import { argument, flag } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { type ByteString, displayByteString, utf8ToByteString } from "../../base/mod.ts";
-import { S_IFDIR, type Tree } from "../../archive/mod.ts";
+import { S_IFDIR } from "../../archive/mod.ts";
 import { defineCommand } from "../command.ts";
 import { describeNode, longLine } from "../describe_node.ts";
 import type { Io } from "../io.ts";
@@ -37,34 +37,11 @@ are not UTF-8 are shown as \\xNN.`,
     };
     const lines = new LineWriter(io);
     if (tree.type(inode) !== S_IFDIR) lines.add(show(utf8ToByteString(path), inode));
-    else list(tree, inode, "", recursive, (name, node) => lines.add(show(name, node)));
+    else if (recursive) { for (const { path, inode: node } of tree.walk(inode)) lines.add(show(path, node)); }
+    else for (const { name, inode: node } of tree.children(inode)) lines.add(show(name, node));
     lines.flush();
   },
 });
-
-/** Calls `add` for each child; with `recursive`, names are paths from where it began. Iterative: trees may be deep. */
-function list(
-  tree: Tree,
-  directory: number,
-  prefix: ByteString,
-  recursive: boolean,
-  add: (name: ByteString, inode: number) => void,
-): void {
-  const todo = [{ prefix, children: tree.children(directory) }];
-  while (todo.length > 0) {
-    const { prefix, children } = todo.at(-1)!;
-    const next = children.next();
-    if (next.done) {
-      todo.pop();
-      continue;
-    }
-    const { name, inode } = next.value;
-    add(prefix + name, inode);
-    if (recursive && tree.type(inode) === S_IFDIR) {
-      todo.push({ prefix: `${prefix}${name}/`, children: tree.children(inode) });
-    }
-  }
-}
 
 /** Gathers lines, so that a million of them are not a million writes. */
 class LineWriter {

@@ -7,15 +7,10 @@ import { ClipError, UsageError } from "../../base/mod.ts";
 import { defineCommand } from "../command.ts";
 import { startDaemon } from "../daemon.ts";
 import type { CommandContext } from "../io.ts";
-import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_options.ts";
-import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
-import type { ContentChoices } from "../open_content.ts";
-import { findArchive, type FoundArchive } from "../find_archive.ts";
+import type { FoundArchive } from "../find_archive.ts";
+import { findImage, type ImageChoices, imageOptionFields } from "../image_options.ts";
 import { PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
 import { duration, requiredArgument } from "../basic_options.ts";
-import { contentOptions, registryOptions } from "../options.ts";
-import { type PullingChoices, pullingOptions } from "../pulling_options.ts";
-import type { RegistryChoices } from "../registry_choices.ts";
 import { type ReportChoices, reportOptions } from "../report_options.ts";
 import { findServing, serveMount, type Serving } from "../serve_mount.ts";
 
@@ -73,11 +68,7 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
       resend: withDefault(flag("--resend", { hidden: true }), false),
     }),
     reports: reportOptions,
-    content: contentOptions,
-    indexing: indexingOptions,
-    reuse: indexCacheOptions,
-    pulling: pullingOptions,
-    registry: registryOptions,
+    ...imageOptionFields,
   }),
   async run(options, context) {
     const { record, recordForMs, daemon, standby } = options.mounting;
@@ -90,7 +81,7 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
 });
 
 /** The values of the parser above, as far as serving goes. */
-export interface MountChoices {
+export interface MountChoices extends ImageChoices {
   readonly file: string;
   readonly directory: string;
   readonly mounting: {
@@ -104,24 +95,13 @@ export interface MountChoices {
     readonly resend: boolean;
   };
   readonly reports: ReportChoices;
-  readonly content: Omit<ContentChoices, "registry">;
-  readonly indexing: IndexingChoices;
-  readonly reuse: IndexCacheChoices;
-  readonly pulling: PullingChoices;
-  readonly registry: RegistryChoices;
 }
 
 /** The archive to mount, and where its layers are. An image is indexed only where there is a directory for it. */
 async function find(options: MountChoices, context: CommandContext, serving?: Serving): Promise<FoundArchive> {
-  const { file, directory, content, registry, indexing, reuse, pulling } = options;
-  const { inflate, cacheDir, offline, source } = content;
   // A mount that is there already, and not served yet, would not answer.
-  if (serving?.adopt === undefined) await checkDirectory(directory);
-  return await findArchive(
-    file,
-    { indexing, reuse, pulling, inflate, cacheDir, offline, source, registry },
-    context,
-  );
+  if (serving?.adopt === undefined) await checkDirectory(options.directory);
+  return await findImage(options.file, options, context);
 }
 
 /** Only what can be no mountpoint is refused; a dead mount, which cannot even be looked at, is one. */

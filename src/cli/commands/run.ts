@@ -5,12 +5,9 @@ import { flag, option } from "@optique/core/primitives";
 import { integer, string } from "@optique/core/valueparser";
 import { defineCommand } from "../command.ts";
 import { containerOptions, lastOfClip, programArguments } from "../container_options.ts";
-import { indexCacheOptions } from "../index_cache_options.ts";
-import { indexingOptions } from "../indexing_options.ts";
-import { pullingOptions } from "../pulling_options.ts";
+import { imageOptionFields } from "../image_options.ts";
 import { checkTerminal, openBundleImage } from "../make_bundle.ts";
 import { duration, requiredArgument } from "../basic_options.ts";
-import { contentOptions, registryOptions } from "../options.ts";
 import { cleanUp, runContainer } from "../run_container.ts";
 import { findRuntime } from "../runtime.ts";
 import { endWithParent, runInUserNamespace } from "../user_namespace.ts";
@@ -45,11 +42,7 @@ unless to a --volume. Signals are passed on; after a second Ctrl-C the container
       parent: optional(option("--parent", integer({ min: 1 }), { hidden: true })),
     }),
     container: containerOptions,
-    content: contentOptions,
-    indexing: indexingOptions,
-    reuse: indexCacheOptions,
-    pulling: pullingOptions,
-    registry: registryOptions,
+    ...imageOptionFields,
   }),
   async run({ running, ...choices }, context) {
     const runtime = findRuntime(running.runtime, context.io);

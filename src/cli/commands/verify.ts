@@ -6,6 +6,7 @@ import type { Archive } from "../../archive/mod.ts";
 import { formatBytes } from "../../base/mod.ts";
 import type { InflateName } from "../../codec/mod.ts";
 import { verifyLayers } from "../../content/mod.ts";
+import { layerDescriptor } from "../../library/mod.ts";
 import {
   formatImageReference,
   type ImageReference,
@@ -86,10 +87,7 @@ async function verifySpans(
   const blobs = await openBlobStore(reference, { ...sourceOptions(registry, { io, log }), signal: io.signal });
   try {
     const { spans, plainBytes } = await verifyLayers(archive, {
-      blob: (layer) => {
-        const { digest, diffId, compressedBytes } = archive.image.layers[layer]!;
-        return blobs.layer({ digest, diffId, sizeBytes: compressedBytes });
-      },
+      blob: (layer) => blobs.layer(layerDescriptor(archive, layer)),
       signal: io.signal,
       inflate,
     });

@@ -7,16 +7,11 @@ import type { Archive } from "../../archive/mod.ts";
 import { type Content, filesBelow, planAll, planFiles, planProfile, type SpanRange } from "../../content/mod.ts";
 import { showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
-import { findArchive } from "../find_archive.ts";
-import { indexCacheOptions } from "../index_cache_options.ts";
-import { indexingOptions } from "../indexing_options.ts";
+import { findImage, imageOptionFields, openFound } from "../image_options.ts";
 import { noSuchPath } from "../open_archive_file.ts";
 import { diskCacheDir } from "../open_cache.ts";
-import { openContent } from "../open_content.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
-import { contentOptions, registryOptions } from "../options.ts";
 import { createSpanProgress } from "../progress.ts";
-import { pullingOptions } from "../pulling_options.ts";
 
 /** `clip warm` */
 export const warm = defineCommand({
@@ -36,20 +31,16 @@ warm succeeds, what was asked for is in the cache, and a mount with --offline ca
       flag("--profile", { description: message`What the archive's profile names, and then the paths, if any.` }),
       false,
     ),
-    content: contentOptions,
-    indexing: indexingOptions,
-    reuse: indexCacheOptions,
-    pulling: pullingOptions,
-    registry: registryOptions,
+    ...imageOptionFields,
   }),
-  async run({ file, paths, profile, content: choices, indexing, reuse, pulling, registry }, context) {
-    const { io, log } = context;
-    diskCacheDir(choices.cacheDir, io);
-    const found = await findArchive(file, { ...choices, registry, indexing, reuse, pulling }, context);
+  async run({ file, paths, profile, ...choices }, context) {
+    const { io } = context;
+    diskCacheDir(choices.content.cacheDir, io);
+    const found = await findImage(file, choices, context);
     const archive = await found.open();
     const plan = planWarming(archive, paths, profile);
-    const { content, close } = openContent(archive, { ...choices, source: found.source, registry }, { io, log });
-    const progress = createSpanProgress(indexing.progress, io);
+    const { content, close } = openFound(archive, found, choices, context);
+    const progress = createSpanProgress(choices.indexing.progress, io);
     const started = performance.now();
     try {
       await content.prefetch(plan, { signal: io.signal, onProgress: progress.onProgress });
