@@ -1,6 +1,6 @@
 import { basename, dirname, resolve } from "node:path";
-import { messageOf } from "../base/mod.ts";
-import type { Archive } from "../archive/mod.ts";
+import { ClipError, type Digest, type Logger, messageOf } from "../base/mod.ts";
+import { type Archive, treeDigest } from "../archive/mod.ts";
 import { tellBoth } from "../content/mod.ts";
 import { isFuseMounted, libc, mountAt, mountFuse, unmountFuse } from "../fuse/mod.ts";
 import { type AdoptedMount, type ArchiveMount, limitMemory, mountArchive, releaseMemory } from "../mount/mod.ts";
@@ -14,7 +14,7 @@ import { openContent } from "./open_content.ts";
 import { prefetch } from "./prefetch.ts";
 import { type Recording, startRecording } from "./recording.ts";
 import { ServiceManager } from "./service_manager.ts";
-import { openTurn, tellSupervisor } from "./supervisor.ts";
+import { openTurn, SupervisorFile, tellSupervisor } from "./supervisor.ts";
 
 /** What a server has to do with whoever started it. */
 export interface Serving {
@@ -22,6 +22,8 @@ export interface Serving {
   readonly adopt: AdoptedMount | undefined;
   readonly mountpoint: string;
   readonly manager: ServiceManager | undefined;
+  /** Digest of the tree that the mount showed so far; undefined where its supervisor has that. */
+  readonly tree?: Digest;
 }
 
 /** Whether the mount is there already, and whose turn it is to serve it: before anything else looks at the mountpoint. */
@@ -36,12 +38,15 @@ export async function findServing(
     return { adopt, mountpoint: directory, manager: undefined };
   }
   const manager = ServiceManager.find(io);
-  const fd = manager?.takeStored();
-  if (fd === undefined) return { adopt: undefined, mountpoint: directory, manager };
+  const stored = manager?.takeStored();
+  if (stored === undefined) return { adopt: undefined, mountpoint: directory, manager };
+  const { fd, tree } = stored;
   // Nobody serves it: its own directory would not answer.
   const parent = await Deno.realPath(dirname(resolve(directory))).catch(() => dirname(resolve(directory)));
   const mountpoint = resolve(parent, basename(resolve(directory)));
-  if ((await mountAt(mountpoint))?.type === "fuse.clip") return { adopt: { fd, resend: true }, mountpoint, manager };
+  if ((await mountAt(mountpoint))?.type === "fuse.clip") {
+    return { adopt: { fd, resend: true }, mountpoint, manager, tree };
+  }
   manager!.forget();
   libc().close(fd);
   return { adopt: undefined, mountpoint: directory, manager };
@@ -51,12 +56,13 @@ export async function findServing(
 export async function serveMount(
   found: FoundArchive,
   options: MountChoices,
-  serving: Serving,
+  planned: Serving,
   context: CommandContext,
 ): Promise<void> {
   const { record, recordForMs: durationMs, supervised } = options.mounting;
   const { metrics: listen, trace } = options.reports;
   const archive = await found.open();
+  const serving = await sameTree(archive, planned, { supervised, log: context.log });
   const source = found.source ?? archive.image.source;
   const mount = { archive, path: found.path, directory: serving.mountpoint, source, supervised };
   // What the server before this one listens on is free when it is gone.
@@ -80,8 +86,36 @@ export async function serveMount(
   }
 }
 
+/**
+ * Sees to it that a mount goes on with the tree that it showed: the kernel keeps names, attributes and pages by inode
+ * numbers, which are the archive's. Where the archive has been replaced by another image's, no server goes on; under a
+ * service manager, which would start the next, the mount is made anew.
+ * @throws {ClipError}
+ */
+async function sameTree(
+  archive: Archive,
+  serving: Serving,
+  { supervised, log }: { supervised: string | undefined; log: Logger },
+): Promise<Serving> {
+  const { adopt, mountpoint, manager, tree } = serving;
+  if (adopt === undefined) return serving;
+  const found = treeDigest(archive);
+  const file = `${supervised}/${SupervisorFile.tree}`;
+  if (supervised !== undefined && !adopt.resend) await Deno.writeTextFile(file, found);
+  const expected = supervised === undefined ? tree : await Deno.readTextFile(file);
+  if (found === expected) return serving;
+  const problem = `${archive.description} is not of the image any more that is mounted on ${mountpoint}`;
+  if (manager === undefined) throw new ClipError("io", `${problem}: unmount it, and mount again`);
+  log.warn(`${problem}: it is mounted anew, and who has files open there cannot go on`);
+  manager.forget();
+  libc().close(adopt.fd);
+  await unmountFuse(mountpoint, { lazy: true });
+  return { adopt: undefined, mountpoint, manager };
+}
+
 /** Mounts, unless that is done, and has the service manager keep the connection, where another server can go on with it. */
 async function mountStored(
+  archive: Archive,
   serving: Serving,
   { mounting: { allowOther } }: MountChoices,
   { log }: CommandContext,
@@ -90,7 +124,7 @@ async function mountStored(
   if (adopt !== undefined || !isKernelSince(Deno.osRelease(), RESEND_SINCE)) return serving;
   const { fd, mountpoint } = await mountFuse(directory, { log, ...(allowOther ? { allowOther } : {}) });
   try {
-    manager!.store(fd);
+    manager!.store(fd, treeDigest(archive));
   } catch (error) {
     log.warn(`the mount will not outlive this process: ${messageOf(error)}`);
   }
@@ -133,7 +167,7 @@ async function serve(
   if (recording !== undefined) content.watchTouches();
   const ending = new AbortController();
   try {
-    const stored = serving.manager === undefined ? serving : await mountStored(serving, options, context);
+    const stored = serving.manager === undefined ? serving : await mountStored(archive, serving, options, context);
     const { adopt, mountpoint } = stored;
     const mounting = mountArchive(content, mountpoint, {
       adopt,

@@ -1,13 +1,20 @@
 import { readlinkSync } from "node:fs";
-import { ClipError } from "../base/mod.ts";
+import { ClipError, type Digest, digestHex } from "../base/mod.ts";
 import { errnoName, libc, sendDatagram } from "../fuse/mod.ts";
 import type { Io } from "./io.ts";
 
 /** Descriptors that the service manager passes on begin with this one. Source: sd_listen_fds(3). */
 const FIRST_FD = 3;
 const MAX_FDS = 64;
-/** What the connection of a mount is called in the service manager's store. */
-const FD_NAME = "clip-mount";
+/** What the connection of a mount is called in the service manager's store: this, and the tree that is mounted. */
+const FD_NAME = /^clip-mount-([0-9a-f]{64})$/;
+
+/** A connection that was stored. */
+export interface StoredConnection {
+  readonly fd: number;
+  /** Digest of the tree that the mount shows. */
+  readonly tree: Digest;
+}
 
 /**
  * The service manager that has started this process, such as systemd: it is told how far a mount has got, and may keep
@@ -17,6 +24,8 @@ const FD_NAME = "clip-mount";
 export class ServiceManager {
   readonly #socket: string;
   readonly #io: Pick<Io, "env">;
+  /** Of what is stored. */
+  #name: string | undefined;
 
   private constructor(socket: string, io: Pick<Io, "env">) {
     this.#socket = socket;
@@ -32,27 +41,31 @@ export class ServiceManager {
   }
 
   /** The connection of a mount that a server before this one has stored; closed on exec. undefined: there is none. */
-  takeStored(): number | undefined {
+  takeStored(): StoredConnection | undefined {
     if (this.#io.env("LISTEN_PID") !== `${Deno.pid}`) return undefined;
     const count = Math.min(MAX_FDS, Number(this.#io.env("LISTEN_FDS") ?? 0));
     const names = (this.#io.env("LISTEN_FDNAMES") ?? "").split(":");
     for (let index = 0; index < count; index++) {
       const fd = FIRST_FD + index;
-      if (names[index] !== FD_NAME || !isFuseDevice(fd)) continue;
+      const hex = FD_NAME.exec(names[index] ?? "")?.[1];
+      if (hex === undefined || !isFuseDevice(fd)) continue;
       libc().setCloseOnExec(fd, true);
-      return fd;
+      this.#name = names[index]!;
+      return { fd, tree: `sha256:${hex}` as Digest };
     }
     return undefined;
   }
 
-  /** Has the connection kept. @throws {ClipError} */
-  store(fd: number): void {
-    this.#tell(`FDSTORE=1\nFDNAME=${FD_NAME}`, fd);
+  /** Has the connection of a mount of this tree kept. @throws {ClipError} */
+  store(fd: number, tree: Digest): void {
+    this.#name = `clip-mount-${digestHex(tree)}`;
+    this.#tell(`FDSTORE=1\nFDNAME=${this.#name}`, fd);
   }
 
   /** Has it forgotten: the mount is gone. @throws {ClipError} */
   forget(): void {
-    this.#tell(`FDSTOREREMOVE=1\nFDNAME=${FD_NAME}`);
+    if (this.#name !== undefined) this.#tell(`FDSTOREREMOVE=1\nFDNAME=${this.#name}`);
+    this.#name = undefined;
   }
 
   /** Says that the mount answers. @throws {ClipError} */

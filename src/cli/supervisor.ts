@@ -154,6 +154,8 @@ export const SupervisorFile = {
   program: "program",
   /** There when a program that was to take over could not. */
   refused: "refused",
+  /** Digest of the tree that is mounted. */
+  tree: "tree",
   /** Its lock is whose turn it is to serve. */
   turn: "turn",
 } as const;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { compareArchives, openArchive, withProfile, withSource } from "../../src/archive/mod.ts";
+import { compareArchives, openArchive, treeDigest, withProfile, withSource } from "../../src/archive/mod.ts";
 import { bytesSource, concatenate, equalBytes } from "../../src/base/mod.ts";
 import { archiveOf, gzipLayer } from "../indexer/memory_image.ts";
 
@@ -20,6 +20,7 @@ test("another source: all else as it was, the profile too; the same source: the 
   assert.equal(moved.image.source, "docker://else/where@x");
   assert.deepEqual(moved.profile, before.profile);
   assert.equal(await compareArchives(moved, before), undefined);
+  assert.equal(treeDigest(moved), treeDigest(await openArchive(bytesSource(bytes, "one"))));
   await moved.verify();
 });
 
@@ -33,4 +34,7 @@ test("archives are compared: the first thing that differs is named", async () =>
   assert.equal(await compareArchives(one, await make("hello\n")), undefined);
   assert.equal(await compareArchives(one, await make("other\n")), "the image's manifestDigest");
   assert.equal(await compareArchives(one, await make("hello\n", 0o644, 262_144)), "the image's options");
+  assert.equal(treeDigest(await make("hello\n", 0o644, 262_144)), treeDigest(one));
+  assert.notEqual(treeDigest(await make("other\n")), treeDigest(one), "of the same tree, with other contents");
+  assert.notEqual(treeDigest(await make("hello\n", 0o600)), treeDigest(one));
 });

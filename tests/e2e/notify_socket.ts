@@ -14,6 +14,8 @@ export class NotifySocket {
   readonly messages: string[] = [];
   /** Descriptors that were sent to be stored. */
   readonly stored: number[] = [];
+  /** What the last of them is called. */
+  storedName = "";
 
   /** Listens on a path. */
   constructor(readonly path: string) {
@@ -44,6 +46,7 @@ export class NotifySocket {
     const text = new TextDecoder().decode(payload.subarray(0, bytes));
     this.messages.push(text);
     if (header[5]! > 0n && text.includes("FDSTORE=1")) {
+      this.storedName = /^FDNAME=(.*)$/m.exec(text)?.[1] ?? "";
       this.stored.push(new DataView(control.buffer).getInt32(CMSG_HEADER_BYTES, true));
     }
     return true;

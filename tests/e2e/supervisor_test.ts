@@ -130,8 +130,21 @@ e2eTest("supervisor: a program that cannot take over leaves the mount to the one
     /^clip: error: \S+mnt: clip \S+ could not take over, the one before goes on: .*large\.clip.*\n$/,
   );
   assert.equal(mount.process(), next);
+
+  // Another tree in its place: what the kernel has of files would be mixed with what that has.
+  await Deno.mkdir(bench.path("other"));
+  await bench.mustClip(["create", bench.path("other"), "-o", bench.path("large.clip")]);
+  const another = /large\.clip is not of the image any more that is mounted on \S+mnt: unmount it, and mount again/;
+  const refusal = await bench.clip(["upgrade-mounts"]);
+  assert.equal(refusal.code, 1);
+  assert.match(refusal.stderr, another);
+  assert.equal(mount.process(), next);
   await readers.stop();
-  await mount.unmount();
+  const logged = mount.log().length;
+  Deno.kill(next, "SIGKILL");
+  assert.ok(await until(() => bench.mounts().length === 0, 20_000), "a tree was mounted over another");
+  assert.match(mount.log().slice(logged), another);
+  await mount.assertGone();
 });
 
 e2eTest("supervisor: when it is gone, so is the mount, within a second", SUPERVISED_NEEDS, async (bench) => {
