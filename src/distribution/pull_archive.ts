@@ -90,7 +90,10 @@ async function* candidates(
 async function readArtifact(repository: ArtifactRepository, digest: string, image: Image): Promise<Artifact> {
   const source = `${repository.name}@${digest}`;
   const artifact = await repository.read(digest);
-  if (artifact === undefined) throw new ClipError("not_found", `${source} is listed, but not there`);
+  if (artifact === undefined) {
+    const advice = "a registry may delete what has no tag: clip push --keep-tag gives it one";
+    throw new ClipError("not_found", `${source} is listed, but not there; ${advice}`);
+  }
   const { artifactType, subject, blobs } = artifact;
   const bad = (field: string, actual: string | number, expected: string | number) => {
     throw new CorruptError({ subject: "artifact manifest", source, field, actual, expected });

@@ -76,6 +76,9 @@ export function describeNetworkFailure(error: unknown): { text: string; lasting:
   for (let at = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) messages.push(at.message);
   const all = messages.length === 0 ? "the connection failed" : messages.join(": ");
   let text = show(all.replaceAll(/ for url \(\S*/g, ":").replaceAll(/[a-z]+:\/\/\S*/gi, "<url>"), 300);
+  // What every failure begins with, and an end that some releases of Deno say twice.
+  text = text.replace(/^(fetch failed: )?(error sending request:+ ?)?(client error \(\w+\): )?(?=.)/, "");
+  text = text.replace(/: (.+): \1$/, ": $1");
   const noTls = /InvalidContentType/.test(text);
   if (noTls) text += " (it seems to speak plain http, which --plain-http allows)";
   if (/UnknownIssuer|SelfSigned|CaUsedAsEndEntity/.test(text)) text += " (--ca-file names an authority to trust)";

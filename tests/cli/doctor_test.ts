@@ -157,6 +157,18 @@ async function withRegistry(work: (registry: FakeRegistry, say: (text: string) =
   }
 }
 
+Deno.test("doctor: a certificate of nobody known, and one of another host", async () => {
+  const says = async (problem: string) => {
+    const stub = () => Promise.reject(new TypeError(`client error (Connect): invalid peer certificate: ${problem}`));
+    const logins = new Logins({ log: SILENT, ambient: false });
+    const [finding] = await checkRegistry("dns.example", { log: SILENT, logins, fetch: stub });
+    return showFinding(finding!);
+  };
+  assert.match(await says("UnknownIssuer"), /: no answer: invalid peer certificate: .* → name .* by --ca-file/);
+  const named = 'certificate not valid for name "dns.example"; certificate is only valid for DnsName("a.example")';
+  for (const problem of [named, "NotValidForName"]) assert.match(await says(problem), / → another host has answered: /);
+});
+
 Deno.test("doctor: registries that answer, that want a login, that are none, that are not there", async () => {
   await withRegistry(async (registry, say) => {
     assert.match(await say(registry.host), /^ok {4}registry \S+: http:\/\/\S+ answers; there is no login/);

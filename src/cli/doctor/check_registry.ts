@@ -63,11 +63,12 @@ async function lookUp(reference: ReturnType<typeof parseImageReference>, options
 /** What to do about it. The texts are those of the operating system, and of the TLS library inside Deno. */
 function adviceFor(error: unknown): string {
   const text = messageOf(error);
-  if (/dns|lookup|resolve host|name or service/i.test(text)) {
+  if (/not ?valid ?for ?name/i.test(text)) return "another host has answered: check the name, and proxies in between";
+  if (/dns error|failed to lookup|resolve host|name or service/i.test(text)) {
     return "check the name, and the name servers of this machine";
   }
   if (/plain http/.test(text)) return "give --plain-http";
-  if (/certificate|UnknownIssuer|tls/i.test(text)) {
+  if (/certificate|UnknownIssuer|tls handshake/i.test(text)) {
     return "name the registry's authority by --ca-file, or put it into /etc/containers/certs.d/HOST (docs/registries.md)";
   }
   if (/refused/i.test(text)) return "nobody listens there: check host and port";
