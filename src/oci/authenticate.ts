@@ -95,7 +95,12 @@ export class Authenticator {
     if (newest?.header === refused) this.#tokens.forget(key);
     const token = await this.#login(scope, challenge);
     if (token.header !== refused) return token.header;
-    throw await statusError(response, `refuses the login of ${this.#origin ?? "nobody"}`);
+    throw await statusError(response, this.refusal);
+  }
+
+  /** What is wrong where a request with the last login got a 401 again; undefined where it was nobody's. */
+  get refusal(): string | undefined {
+    return this.#origin === undefined ? undefined : `refuses the login of ${this.#origin}`;
   }
 
   /**

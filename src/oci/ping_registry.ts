@@ -77,7 +77,7 @@ async function ask(
     response.close();
     response = await exchange(http, { ...request, authorization });
     if (response.status === 200) return true;
-    throw await statusError(response);
+    throw await statusError(response, response.status === 401 ? authenticator.refusal : undefined);
   } finally {
     response.close();
   }

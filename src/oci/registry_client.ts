@@ -128,8 +128,11 @@ export class RegistryClient {
         const renewed = response.origin !== url.origin || loggedIn || !mayLogIn
           ? undefined
           : await waitFor(this.#renewLogin(response, { scope, refused: authorization, url }), signal);
-        if (renewed === undefined) throw await statusError(response);
-        authorization = renewed;
+        if (renewed !== undefined) authorization = renewed;
+        else {
+          const isRefused = response.status === 401 && loggedIn && response.origin === url.origin;
+          throw await statusError(response, isRefused ? this.#authenticator.refusal : undefined);
+        }
       } finally {
         response.close();
       }

@@ -6,7 +6,7 @@ import { checkRegistry, isRegistry } from "../../src/cli/doctor/check_registry.t
 import { showFinding } from "../../src/cli/doctor/finding.ts";
 import { type Machine, thisMachine } from "../../src/cli/doctor/machine.ts";
 import { isKernelSince } from "../../src/cli/kernel_release.ts";
-import { Logins } from "../../src/oci/mod.ts";
+import { type Credential, Logins } from "../../src/oci/mod.ts";
 import { type FakeRegistry, startFakeRegistry } from "../oci/fake_registry.ts";
 
 /** A machine on which all is well, but for what is said. */
@@ -142,12 +142,15 @@ Deno.test("doctor: what is a registry, and what an image", () => {
   }
 });
 
-async function withRegistry(work: (registry: FakeRegistry, say: (text: string) => Promise<string>) => Promise<void>) {
+type Say = (text: string, credential?: Credential) => Promise<string>;
+
+async function withRegistry(work: (registry: FakeRegistry, say: Say) => Promise<void>) {
   const registry = startFakeRegistry();
   const retry = { attempts: 1, firstDelayMs: 1, maxDelayMs: 1 };
   const options = { log: SILENT, retry, requestTimeoutMs: 5000 };
-  const say = async (text: string) => {
-    const logins = new Logins({ log: SILENT, ambient: false });
+  const say: Say = async (text, credential) => {
+    const login = credential && (() => Promise.resolve({ origin: "--creds", credential }));
+    const logins = new Logins({ log: SILENT, ambient: false, given: login && { kind: "login", login } });
     return (await checkRegistry(text, { ...options, logins })).map(showFinding).join("");
   };
   try {
@@ -182,6 +185,10 @@ Deno.test("doctor: registries that answer, that want a login, that are none, tha
     assert.match(
       await say(`${registry.host}/a/b:v1`),
       /^fail {2}registry \S+: .*(status 401|login).* → log in \(docker login\)[^\n]*\n$/,
+    );
+    assert.match(
+      await say(registry.host, { kind: "basic", username: "bob", password: "wrong" }),
+      /^fail {2}registry \S+: .*: refuses the login of --creds \(status 401[^)]*\) → log in \(docker login\), or renew/,
     );
     registry.login = undefined;
     registry.handler = () => new Response("hello", { status: 404 });

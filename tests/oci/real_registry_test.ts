@@ -112,7 +112,8 @@ Deno.test("docker-registry with a login", () =>
       return quickOptions({ dockerConfigPath: writeTemporary(JSON.stringify({ auths })) });
     };
     await check(`${registry.host}/x`, login("secret"));
-    for (const options of [login("wrong"), quickOptions()]) {
-      await failure(() => check(`${registry.host}/x`, options), "denied");
-    }
+    const wrong = await failure(() => check(`${registry.host}/x`, login("wrong")), "denied");
+    assert.match(wrong.message, /: refuses the login of \/\S+ \(status 401, UNAUTHORIZED\)$/);
+    const none = await failure(() => check(`${registry.host}/x`, quickOptions()), "denied");
+    assert.match(none.message, /needs a user and password for "clip tests"; log in with docker login first$/);
   }, HTPASSWD));
