@@ -3,8 +3,8 @@ import { ClipError, messageOf } from "./errors.ts";
 /**
  * Writes the pieces to `path` so that it holds either all of them or what it held before: a temporary name in the
  * same folder, fsync, rename, fsync of the folder. Nothing is left behind on failure. A symlink is followed: the file
- * it leads to is replaced, not the link. What is not a file (a pipe, `/dev/null`) is written to as it is, since a
- * rename would put a file in its place.
+ * it leads to is replaced, not the link. A file that was there keeps its mode and owner, where that can be. What is not
+ * a file (a pipe, `/dev/null`) is written to as it is, since a rename would put a file in its place.
  * @throws {ClipError} of code `io` naming the path; what the pieces throw.
  */
 export async function writeFileAtomically(
@@ -16,7 +16,7 @@ export async function writeFileAtomically(
     const file = await naming(path, () => Deno.open(path, { write: true }));
     return await writing(path, file, () => writePieces(file, pieces));
   }
-  await replaceFile(path, (file) => writePieces(file, pieces));
+  await replaceFile(path, existing, (file) => writePieces(file, pieces));
 }
 
 /**
@@ -32,7 +32,7 @@ export async function replaceFileAtomically<Result>(
   if (existing !== undefined && !existing.isFile) {
     throw new ClipError("io", `cannot write ${path}: it is there and not a regular file`);
   }
-  return await replaceFile(path, (file) => write(new PlacedFile(file)));
+  return await replaceFile(path, existing, (file) => write(new PlacedFile(file)));
 }
 
 /** A file that is written to at any place. Calls do not overlap. */
@@ -62,7 +62,11 @@ async function whatIsAt(path: string): Promise<Deno.FileInfo | undefined> {
   return existing;
 }
 
-async function replaceFile<Result>(path: string, write: (file: Deno.FsFile) => Promise<Result>): Promise<Result> {
+async function replaceFile<Result>(
+  path: string,
+  existing: Deno.FileInfo | undefined,
+  write: (file: Deno.FsFile) => Promise<Result>,
+): Promise<Result> {
   // Of a link that leads nowhere there is no real path: then the link itself is replaced.
   const real = await Deno.realPath(path).catch(() => path);
   const slash = real.lastIndexOf("/");
@@ -76,6 +80,8 @@ async function replaceFile<Result>(path: string, write: (file: Deno.FsFile) => P
       () => Deno.open(temporary, { read: true, write: true, createNew: true, mode: 0o644 }),
     );
     result = await writing(path, file, async () => {
+      // Before there is anything to read.
+      if (existing !== undefined) await keepAccess(temporary, existing);
       const written = await write(file);
       await file.sync();
       return written;
@@ -89,6 +95,12 @@ async function replaceFile<Result>(path: string, write: (file: Deno.FsFile) => P
   await handle?.sync().catch(() => {});
   handle?.close();
   return result;
+}
+
+async function keepAccess(path: string, { uid, gid, mode }: Deno.FileInfo): Promise<void> {
+  // Only root may give files away, and not every file system has owners and modes.
+  await Deno.chown(path, uid, gid).catch(() => {});
+  if (mode !== null) await Deno.chmod(path, mode & 0o777).catch(() => {});
 }
 
 /** Does `work` and closes the file, whatever happens. */

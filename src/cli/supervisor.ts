@@ -91,7 +91,8 @@ while [ -z "$ending" ]; do
   fi
   status=
   while :; do
-    wait "$server"
+    # Here some shells tell of its signal, which is told below, or was asked for.
+    wait "$server" 2>/dev/null
     now=$?
     # It was waited for already, when a signal came.
     [ "$now" -eq 127 ] && [ -n "$status" ] && break

@@ -30,9 +30,14 @@ Deno.test("pieces are written one after another, and nothing else is left in the
     await writeFileAtomically(`${folder}/empty`, []);
     assert.equal((await Deno.stat(`${folder}/empty`)).size, 0);
     assert.equal((await Deno.stat(`${folder}/empty`)).mode! & 0o777 & ~Deno.umask(), 0o644 & ~Deno.umask());
+    if (Deno.uid() === 0) await Deno.chown(`${folder}/some.clip`, 1234, 1234);
+    await Deno.chmod(`${folder}/some.clip`, 0o620);
+    const { uid, gid } = await Deno.stat(`${folder}/some.clip`);
     const large = new Uint8Array(5_000_000).map((_, i) => i * 31);
     await writeFileAtomically(`${folder}/some.clip`, [large]);
     assert.ok(equalBytes(await Deno.readFile(`${folder}/some.clip`), large));
+    const after = await Deno.stat(`${folder}/some.clip`);
+    assert.deepEqual([after.uid, after.gid, after.mode! & 0o777], [uid, gid, 0o620], "as it was");
     assert.deepEqual(namesIn(folder), ["empty", "some.clip"]);
   }));
 
