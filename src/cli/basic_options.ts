@@ -6,7 +6,7 @@ import { argument, flag, option } from "@optique/core/primitives";
 import type { NonEmptyString } from "@optique/core/nonempty";
 import type { Parser } from "@optique/core/parser";
 import { choice, string, type ValueParser, type ValueParserResult } from "@optique/core/valueparser";
-import { ClipError, LOG_LEVELS, parseDuration, parseSize } from "../base/mod.ts";
+import { ClipError, LOG_LEVELS, parseDuration, parseSize, UsageError } from "../base/mod.ts";
 
 /**
  * A value that one of clip's own functions reads; its ClipError becomes the parser's message. `anyValue` is never seen by
@@ -44,6 +44,15 @@ export function duration(metavar = "TIME"): ValueParser<"sync", number> {
   return valueOf(metavar, 1, parseDuration, (ms) => `${ms}ms`);
 }
 
+/** Where a file or folder is. An empty text, as of a variable that is not set, is none: it would mean `/`. */
+export function path(metavar: string): ValueParser<"sync", string> {
+  const parse = (text: string) => {
+    if (text === "") throw new UsageError("it is empty");
+    return text;
+  };
+  return valueOf(metavar, "", parse, (text) => text);
+}
+
 /** An argument that has to be there; where it is not, the error says which. */
 export function requiredArgument(
   metavar: NonEmptyString,
@@ -74,7 +83,7 @@ export const logOptions = object("Logging", {
   debug: withDefault(flag("--debug", { hidden: true }), false),
   logJson: withDefault(flag("--log-json", { description: message`Log lines as JSON.` }), false),
   logFile: optional(
-    option("--log-file", string({ metavar: "FILE" }), {
+    option("--log-file", path("FILE"), {
       description: message`Log to the end of this file instead of standard error.`,
     }),
   ),

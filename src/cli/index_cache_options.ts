@@ -3,19 +3,18 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { GIB, type Logger, UsageError } from "../base/mod.ts";
 import { IndexCache } from "../indexer/mod.ts";
 import type { Io } from "./io.ts";
 import { defaultCacheDir } from "./open_cache.ts";
-import { size } from "./basic_options.ts";
+import { path, size } from "./basic_options.ts";
 
 const DEFAULT_MAX_BYTES = GIB;
 
 /** How layers that are known from before are reused. */
 export const indexCacheOptions = object("Layer reuse", {
   indexCache: optional(
-    option("--index-cache", string({ metavar: "DIR|none" }), {
+    option("--index-cache", path("DIR|none"), {
       description: message`Where what is learnt of layers is kept, so that no image with them reads them again; \
 default index in $CLIP_CACHE_DIR, or in clip in the user's cache folder.`,
     }),
@@ -36,14 +35,12 @@ export interface IndexCacheChoices {
 
 /**
  * The cache that is asked for; undefined for `none`, and where nothing is said and there is no place for one.
- * @throws {UsageError} for an empty name.
  */
 export function openIndexCache(
   { indexCache, maxBytes }: IndexCacheChoices,
   { io, log }: { io: Pick<Io, "env">; log: Logger },
 ): IndexCache | undefined {
   if (indexCache === "none") return undefined;
-  if (indexCache === "") throw new UsageError("--index-cache is empty: give a folder, or none");
   try {
     return new IndexCache(indexCache ?? `${defaultCacheDir(io)}/index`, { maxBytes, log });
   } catch (error) {

@@ -5,7 +5,7 @@ import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
 import { string } from "@optique/core/valueparser";
 import { UsageError } from "../base/mod.ts";
-import { valueOf } from "./basic_options.ts";
+import { path, valueOf } from "./basic_options.ts";
 
 /** A user and a password. */
 export interface UserLogin {
@@ -47,7 +47,7 @@ $CLIP_REGISTRY_USER and $CLIP_REGISTRY_PASSWORD, are not seen.`,
     false,
   ),
   tokenFile: optional(
-    option("--token-file", string({ metavar: "FILE" }), {
+    option("--token-file", path("FILE"), {
       description: message`Log in with the access token in FILE, or with --username the password; read again when it \
 comes to its end.`,
     }),

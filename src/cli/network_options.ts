@@ -4,9 +4,9 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { integer, string } from "@optique/core/valueparser";
+import { integer } from "@optique/core/valueparser";
 import { Network } from "../oci/mod.ts";
-import { size } from "./basic_options.ts";
+import { path, size } from "./basic_options.ts";
 import type { Io } from "./io.ts";
 
 /** In place of a file or folder: none is read. */
@@ -19,19 +19,19 @@ export const networkOptions = object("Hosts", {
     flag("--insecure", { description: message`Let the registry be without TLS: https if it answers so, else http.` }),
     false,
   ),
-  caFiles: multiple(option("--ca-file", string({ metavar: "FILE" }), {
+  caFiles: multiple(option("--ca-file", path("FILE"), {
     description: message`An authority to trust besides those that are known (PEM).`,
   })),
-  certDir: optional(option("--cert-dir", string({ metavar: "DIR" }), {
+  certDir: optional(option("--cert-dir", path("DIR"), {
     description:
       message`Certificates for the registry and its mirrors: *.crt authorities, *.cert and *.key ours. Those \
 in certs.d/HOST of /etc/containers and /etc/docker are found by themselves.`,
   })),
-  registriesConf: optional(option("--registries-conf", string({ metavar: "FILE|none" }), {
+  registriesConf: optional(option("--registries-conf", path("FILE|none"), {
     description: message`Mirrors, as containers' registries.conf has them; default $CONTAINERS_REGISTRIES_CONF, or the \
 user's, or the system's.`,
   })),
-  hostsDir: optional(option("--hosts-dir", string({ metavar: "DIR|none" }), {
+  hostsDir: optional(option("--hosts-dir", path("DIR|none"), {
     description: message`Mirrors, as containerd's HOST/hosts.toml has them; default /etc/containerd/certs.d.`,
   })),
   maxRequestsPerHost: optional(option("--max-requests-per-host", integer({ metavar: "N", min: 1, max: 1024 }), {

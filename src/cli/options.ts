@@ -6,7 +6,7 @@ import { flag, option } from "@optique/core/primitives";
 import { choice, string } from "@optique/core/valueparser";
 import { DEFAULT_REMOTE_TIMEOUT_MS } from "../cache/mod.ts";
 import { INFLATE_NAMES } from "../codec/mod.ts";
-import { duration, size, valueOf } from "./basic_options.ts";
+import { duration, path, size, valueOf } from "./basic_options.ts";
 import { loginOptions } from "./login_options.ts";
 import { networkOptions } from "./network_options.ts";
 import { parseRemoteCache } from "./open_remote_caches.ts";
@@ -39,7 +39,7 @@ export const sourceOption = optional(
 
 /** Where the caches are. */
 export const cacheDirOption = optional(
-  option("--cache-dir", string({ metavar: "DIR" }), {
+  option("--cache-dir", path("DIR"), {
     description: message`Where fetched layers are kept; default $CLIP_CACHE_DIR, or clip in the user's cache folder. \
 none: in memory, as far as that goes.`,
   }),

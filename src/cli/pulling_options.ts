@@ -8,6 +8,7 @@ import { ClipError, messageOf, UsageError } from "../base/mod.ts";
 import type { SigningKey } from "../distribution/mod.ts";
 import type { LayerIndexes } from "../indexer/mod.ts";
 import { type DockerReference, parseImageReference } from "../oci/mod.ts";
+import { path } from "./basic_options.ts";
 import type { CommandContext } from "./io.ts";
 import { type RegistryChoices, sourceOptions } from "./registry_choices.ts";
 import { VERSION } from "./version.ts";
@@ -34,7 +35,7 @@ export const verifyIndexOption = withDefault(
 );
 
 /** Whose word is taken. */
-export const requireSignatureOption = optional(option("--require-signature", string({ metavar: "KEY.pub" }), {
+export const requireSignatureOption = optional(option("--require-signature", path("KEY.pub"), {
   description: message`Use only a pulled index that was signed with this key, by cosign sign --key.`,
 }));
 

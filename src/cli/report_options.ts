@@ -3,9 +3,8 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { formatListenAddress, type ListenAddress, parseListenAddress } from "../metrics/mod.ts";
-import { valueOf } from "./basic_options.ts";
+import { path, valueOf } from "./basic_options.ts";
 
 /** The values of {@linkcode reportOptions}. */
 export interface ReportChoices {
@@ -25,7 +24,7 @@ export const reportOptions = object("Telling", {
     }),
   ),
   trace: optional(
-    option("--trace", string({ metavar: "FILE" }), {
+    option("--trace", path("FILE"), {
       description: message`Add a line of JSON to this file for each read that reaches the mount.`,
     }),
   ),

@@ -20,6 +20,9 @@ const WRONG: readonly [args: string[], message: RegExp][] = [
   [["mount", "a.clip"], /DIR/],
   [["mount", "a.clip", "d", "--log-level", "loud"], /loud/],
   [["cat", "a.clip"], /PATH/],
+  // Of a variable that is not set: it would be the folder `/`.
+  [["cat", "--cache-dir", "", "a.clip", "/f"], /`--cache-dir`: it is empty/],
+  [["index", "oci:x", "-o", ""], /`--output`: it is empty/],
 ];
 
 e2eTest("usage errors: one line, a hint, status 2", [], async (bench) => {

@@ -1,12 +1,11 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { formatBytes, formatDuration, replaceFileAtomically, UsageError } from "../../base/mod.ts";
 import { layerDescriptor } from "../../library/mod.ts";
 import { openBlobStore, parseImageReference } from "../../oci/mod.ts";
 import { carryBlobs } from "../../pack/mod.ts";
-import { requiredArgument } from "../basic_options.ts";
+import { path, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
@@ -28,7 +27,7 @@ manifest and config are the image's.`,
   ],
   parser: object({
     file: requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`),
-    output: option("-o", "--output", string({ metavar: "FILE.clip" }), {
+    output: option("-o", "--output", path("FILE.clip"), {
       description: message`Where to write; it may be the same file.`,
     }),
     reading: object("Reading", { cacheDir: cacheDirOption, inflate: inflateOption, source: sourceOption }),

@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { choice, integer, string } from "@optique/core/valueparser";
+import { choice, integer } from "@optique/core/valueparser";
 import {
   ClipError,
   formatBytes,
@@ -19,7 +19,7 @@ import {
   type PackedDirectory,
 } from "../../pack/mod.ts";
 import { defineCommand } from "../command.ts";
-import { requiredArgument } from "../basic_options.ts";
+import { path, requiredArgument } from "../basic_options.ts";
 import { createPackProgress, PROGRESS_MODES } from "../progress.ts";
 
 /** Highest levels. Those of zstd above take hundreds of MiB a thread. */
@@ -41,7 +41,7 @@ from a disk, or from s3:// or https:// with ranges.`,
   parser: object({
     directory: requiredArgument("DIR", message`What to pack.`),
     packing: object("Packing", {
-      output: option("-o", "--output", string({ metavar: "FILE" }), {
+      output: option("-o", "--output", path("FILE"), {
         description: message`Where to write; outside of DIR.`,
       }),
       codec: optional(option("--compression", choice(["zstd", "gzip"], { metavar: "zstd|gzip" }), {

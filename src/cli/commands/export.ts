@@ -2,10 +2,9 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { multiple, optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { UsageError, writeFileAtomically } from "../../base/mod.ts";
 import { exportArchive } from "../../extract/mod.ts";
-import { optionalArgument, requiredArgument } from "../basic_options.ts";
+import { optionalArgument, path, requiredArgument } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
 import { findImage, imageOptionFields, openFound } from "../image_options.ts";
 import { createBytesProgress } from "../progress.ts";
@@ -29,7 +28,7 @@ everything is verified: a stream that cannot be finished breaks off in the midst
   parser: object({
     file: requiredArgument("FILE.clip|IMAGE", message`What clip index wrote, or an image.`),
     paths: multiple(optionalArgument("PATH", message`In the image; a link is not followed.`)),
-    output: optional(option("-o", "--output", string({ metavar: "FILE.tar|-" }), {
+    output: optional(option("-o", "--output", path("FILE.tar|-"), {
       description: message`Write to this file, which appears when it is complete; default -, standard output.`,
     })),
     ...imageOptionFields,

@@ -2,7 +2,7 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { integer, string } from "@optique/core/valueparser";
+import { integer } from "@optique/core/valueparser";
 import {
   bytesSource,
   concatenate,
@@ -28,7 +28,7 @@ import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_option
 import { indexWithProgress } from "../index_with_progress.ts";
 import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
 import type { CommandContext } from "../io.ts";
-import { requiredArgument } from "../basic_options.ts";
+import { path, requiredArgument } from "../basic_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
 import { checkOutput, defaultOutput } from "../output_file.ts";
 import { layerIndexesOption, layerIndexesRepository } from "../pulling_options.ts";
@@ -53,7 +53,7 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
   parser: object({
     image: requiredArgument("IMAGE", message`What to index.`),
     scope: object("What and where", {
-      output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
+      output: optional(option("-o", "--output", path("FILE"), {
         description: message`Where to write; default the image's name, its tag and .clip, or nowhere with --push.`,
       })),
       layers: optional(option("--layers", integer({ metavar: "K", min: 1 }), {

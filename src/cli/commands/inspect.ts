@@ -2,13 +2,12 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { CorruptError, formatBytes, UsageError, writeFileAtomically } from "../../base/mod.ts";
 import { type Archive, S_IFREG, SECTION_NAMES } from "../../archive/mod.ts";
 import { CheckpointKind } from "../../codec/mod.ts";
 import { defineCommand } from "../command.ts";
 import { openArchiveFile } from "../open_archive_file.ts";
-import { requiredArgument } from "../basic_options.ts";
+import { path, requiredArgument } from "../basic_options.ts";
 
 /** `clip inspect` */
 export const inspect = defineCommand({
@@ -24,7 +23,7 @@ with its checkpoints and spans, and what a recorded start touches of them.`,
   parser: object({
     file: requiredArgument("FILE.clip", message`What clip index wrote.`),
     json: withDefault(flag("--json", { description: message`As JSON.` }), false),
-    html: optional(option("--html", string({ metavar: "FILE" }), {
+    html: optional(option("--html", path("FILE"), {
       description: message`Write a page of HTML to this file: one file, which loads nothing.`,
     })),
   }),

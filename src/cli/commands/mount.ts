@@ -10,7 +10,7 @@ import type { CommandContext } from "../io.ts";
 import type { FoundArchive } from "../find_archive.ts";
 import { findImage, type ImageChoices, imageOptionFields } from "../image_options.ts";
 import { PREFETCH_MODES, type PrefetchMode } from "../prefetch.ts";
-import { duration, requiredArgument } from "../basic_options.ts";
+import { duration, path, requiredArgument } from "../basic_options.ts";
 import { type ReportChoices, reportOptions } from "../report_options.ts";
 import { findServing, serveMount, type Serving } from "../serve_mount.ts";
 
@@ -56,7 +56,7 @@ names, if it has one; all, that and then the rest of the image. Reads go first. 
         }),
         "profile" as const,
       ),
-      record: optional(option("--record", string({ metavar: "PROFILE" }), {
+      record: optional(option("--record", path("PROFILE"), {
         description: message`Write to this file what is read, and in which order, for clip profile add.`,
       })),
       recordForMs: optional(option("--record-for", duration(), {

@@ -2,10 +2,9 @@ import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
 import { optional } from "@optique/core/modifiers";
 import { option } from "@optique/core/primitives";
-import { string } from "@optique/core/valueparser";
 import { ClipError, formatBytes, isDigest, writeFileAtomically } from "../../base/mod.ts";
 import { formatImageReference, parseImageReference, resolveImage } from "../../oci/mod.ts";
-import { requiredArgument, valueOf } from "../basic_options.ts";
+import { path, requiredArgument, valueOf } from "../basic_options.ts";
 import { defineCommand } from "../command.ts";
 import { indexCacheOptions } from "../index_cache_options.ts";
 import { indexingOptions } from "../indexing_options.ts";
@@ -34,7 +33,7 @@ would use, or one with a profile, comes first. What it says of the layers is the
   parser: object({
     image: requiredArgument("IMAGE", message`An image in a registry.`),
     pulling: object("What and where", {
-      output: optional(option("-o", "--output", string({ metavar: "FILE" }), {
+      output: optional(option("-o", "--output", path("FILE"), {
         description: message`Where to write; default the image's name, its tag and .clip.`,
       })),
       artifact: optional(option("--artifact", artifactName, {
