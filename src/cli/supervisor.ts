@@ -20,7 +20,7 @@ import { errnoName, type FuseMount, libc, OpenFlag } from "../fuse/mod.ts";
  * Arguments: folder for its files, mountpoint, log file, `standby` where one is always to stand by, or nothing; then
  * those of the program.
  */
-const SCRIPT = String.raw`
+export const SUPERVISOR_SCRIPT = String.raw`
 state=$1 mountpoint=$2 log=$3 mode=$4
 shift 4
 exec </dev/null >>"$log" 2>&1
@@ -67,14 +67,18 @@ look() {
   fi
 }
 mkfifo -m 600 "$state/alive" || { detach; exit 1; }
+# Read end and write end, by way of both: to open one alone is to wait for the other.
+exec 7<>"$state/alive"
+exec 8<"$state/alive" 9>"$state/alive" 7<&-
 (
   trap '' HUP INT TERM
-  cat <"$state/alive" >/dev/null
+  exec 9>&-
+  cat <&8 >/dev/null
   detach
   rm -rf "$state"
 ) &
 watchdog=$!
-exec 9>"$state/alive"
+exec 8<&-
 server= standby= upgrade= before= ending= hup= told= resend= failures=0 unready=0 young=0
 trap 'told=1' CHLD USR1
 trap 'told=1 hup=1' HUP
@@ -88,6 +92,8 @@ while [ -z "$ending" ]; do
     read -r program <"$state/program" || break
     "$program" "$@" $resend 9>&- &
     server=$!
+    # Told to end just before its number was known.
+    [ -z "$ending" ] || kill -TERM "$server"
   fi
   status=
   while :; do
@@ -195,7 +201,7 @@ export async function startSupervisor(
   const supervised = [...own, ...args, "--fuse-fd", `${mount.fd}`, "--supervised", folder];
   const streams = { stdin: "null", stdout: "null", stderr: "null" } as const;
   // Its folder is the root, so that it keeps no other file system busy.
-  const options = { args: ["sh", "-c", SCRIPT, SUPERVISOR_NAME, ...supervised], env, cwd: "/", ...streams };
+  const options = { args: ["sh", "-c", SUPERVISOR_SCRIPT, SUPERVISOR_NAME, ...supervised], env, cwd: "/", ...streams };
   const child = spawnSetsid(options);
   child.unref();
   mount.close();
@@ -207,12 +213,25 @@ export async function startSupervisor(
     if (pid !== undefined) return pid;
     if (hasEnded) throw new ClipError("io", await whatWasSaid(logFile, before));
     if (signal.aborted || Date.now() > deadline) {
-      child.kill("SIGTERM");
-      await Promise.race([ended, sleep(STOP_TIMEOUT_MS)]);
+      await stop(child, ended);
       signal.throwIfAborted();
       throw new ClipError("io", `the mount did not come up within ${START_TIMEOUT_MS / 1000} s; see ${logFile}`);
     }
     await sleep(POLL_MS);
+  }
+}
+
+/** Tells a supervisor to end, and again: a signal that comes just when it starts its server is lost. */
+async function stop(child: Deno.ChildProcess, ended: Promise<unknown>): Promise<void> {
+  let hasEnded = false;
+  ended.then(() => hasEnded = true);
+  for (let waitedMs = 0; !hasEnded && waitedMs < STOP_TIMEOUT_MS; waitedMs += SIGNAL_AGAIN_MS) {
+    try {
+      child.kill("SIGTERM");
+    } catch {
+      // It has just ended.
+    }
+    await Promise.race([ended, sleep(SIGNAL_AGAIN_MS)]);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Mounts outlive their servers. */
 import assert from "node:assert/strict";
+import { SUPERVISOR_SCRIPT } from "../../src/cli/supervisor.ts";
 import { startReaders } from "./comparing_readers.ts";
 import { runProgram } from "./programs.ts";
 import { SUPERVISED_NEEDS, SupervisedMount } from "./supervised_mount.ts";
@@ -152,6 +153,24 @@ e2eTest("supervisor: when it is gone, so is the mount, within a second", SUPERVI
   Deno.kill(supervisor, "SIGKILL");
   assert.ok(await until(() => bench.mounts().length === 0, 1000), "it is still mounted");
   assert.ok(await until(() => bench.processes().length === 0, 5000), "something of the mount is left");
+});
+
+e2eTest("supervisor: killed at any moment of its beginning, nothing of it is left", ["setsid"], async (bench) => {
+  // About one in a hundred used to leave its watchdog, which waited for it for ever.
+  for (let kill = 0; kill < 20 * KILLS; kill++) {
+    const folder = bench.directory(`state-${kill}`);
+    await Deno.writeTextFile(`${folder}/program`, "false\n");
+    const args = ["sh", "-c", SUPERVISOR_SCRIPT, "clip-supervisor", folder, bench.path("none"), "/dev/null", ""];
+    const child = new Deno.Command("setsid", { args, stdin: "null", stdout: "null", stderr: "null" }).spawn();
+    await new Promise((resolve) => setTimeout(resolve, kill % 7));
+    try {
+      child.kill(kill % 2 === 0 ? "SIGKILL" : "SIGTERM");
+    } catch {
+      // It has ended.
+    }
+    await child.status;
+  }
+  assert.ok(await until(() => bench.processes().length === 0, 5000), `left: ${bench.processes()}`);
 });
 
 e2eTest("supervisor: a program that cannot be started any more ends the mount", SUPERVISED_NEEDS, async (bench) => {
