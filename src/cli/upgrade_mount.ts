@@ -13,9 +13,10 @@ const POLL_MS = 20;
  * Has the server of a mount replaced by this very program; readers wait for a moment at most, and none fails. The record
  * of the new server, once it answers.
  * @throws {ClipError} when nobody supervises the mount, or its supervisor cannot be told; with what the new server said,
- * when it does not get as far as serving, or ends at once: the one before it goes on then, or another of its program.
+ * when it does not get as far as serving, or ends at once: the one before it goes on then, or another of its program. The
+ * reason of `io.signal`: the supervisor goes on with what it was told.
  */
-export async function upgradeMount({ record }: FoundRecord, io: Pick<Io, "env">): Promise<FoundRecord> {
+export async function upgradeMount({ record }: FoundRecord, io: Pick<Io, "env" | "signal">): Promise<FoundRecord> {
   const { mountpoint, supervisor, device } = record;
   if (supervisor === undefined) throw new ClipError("io", `${mountpoint}: nobody supervises it; mount it again`);
   const program = Deno.execPath();
@@ -25,7 +26,7 @@ export async function upgradeMount({ record }: FoundRecord, io: Pick<Io, "env">)
   signal(mountpoint, supervisor, "SIGHUP");
   let next: FoundRecord | undefined;
   let toldAt = Date.now();
-  for (const deadline = toldAt + TAKEOVER_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+  for (const deadline = toldAt + TAKEOVER_TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS, io.signal)) {
     if (Date.now() - toldAt > SIGNAL_AGAIN_MS) {
       toldAt = Date.now();
       signal(mountpoint, supervisor, "SIGUSR1");

@@ -148,6 +148,27 @@ e2eTest("supervisor: a program that cannot take over leaves the mount to the one
   await mount.assertGone();
 });
 
+e2eTest(
+  "upgrade-mounts: Ctrl-C ends the wait for a supervisor that does not answer",
+  SUPERVISED_NEEDS,
+  async (bench) => {
+    const mount = await SupervisedMount.make(bench);
+    const server = mount.process();
+    Deno.kill(mount.supervisor, "SIGSTOP");
+    const upgrade = bench.spawnClip(["upgrade-mounts"]);
+    const program = `${mount.folder}/program`;
+    const { ino } = await Deno.stat(program);
+    assert.ok(await until(() => Deno.statSync(program).ino !== ino, 20_000), "it tells nothing");
+    upgrade.kill("SIGINT");
+    assert.ok(await until(() => !isRunning(upgrade.pid), 5000), "it goes on");
+    const { code, stderr } = await upgrade.ended;
+    assert.deepEqual([code, stderr], [130, "clip: interrupted\n"]);
+    Deno.kill(mount.supervisor, "SIGCONT");
+    await mount.next(server);
+    await mount.unmount();
+  },
+);
+
 e2eTest("supervisor: when it is gone, so is the mount, within a second", SUPERVISED_NEEDS, async (bench) => {
   const { supervisor } = await SupervisedMount.make(bench, ["--standby"]);
   Deno.kill(supervisor, "SIGKILL");

@@ -30,6 +30,7 @@ mount was made with. Needs Linux 6.9.`,
         const processes = `process ${pid} (clip ${version}) → ${record.pid} (clip ${record.version})`;
         io.out(`${escapeControls(mountpoint)}: ${processes}\n`);
       } catch (error) {
+        io.signal.throwIfAborted();
         failures++;
         io.err(`clip: error: ${escapeControls(messageOf(error))}\n`);
       }
