@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { ARCHIVE_URL_VARIABLE, showArchive } from "./archive_url.ts";
-import { ClipError, isArchiveUrl, type Logger, messageOf } from "../base/mod.ts";
+import { ClipError, isArchiveUrl, LazyFile, type Logger, messageOf } from "../base/mod.ts";
 import { type FuseMount, mountFuse, unmountFuse } from "../fuse/mod.ts";
 import { formatListenAddress } from "../metrics/mod.ts";
 import { makePrivateFolder } from "../mount/mod.ts";
@@ -64,11 +64,7 @@ export async function startDaemon(
     ...(isUrl ? { [ARCHIVE_URL_VARIABLE]: path } : {}),
     ...await loginVariables(options.registry.login, { io, log }),
   };
-  if (!isUrl) {
-    await Deno.stat(path).catch((error) => {
-      throw new ClipError("not_found", `${path}: ${messageOf(error)}`, { cause: error });
-    });
-  }
+  if (!isUrl) checkReadable(path);
   const folder = await makeStateFolder(io);
   let mount: FuseMount | undefined;
   try {
@@ -83,6 +79,16 @@ export async function startDaemon(
     if (mount !== undefined) await unmountFuse(mount.mountpoint, { lazy: true }).catch(() => {});
     await Deno.remove(folder, { recursive: true }).catch(() => {});
     throw error;
+  }
+}
+
+/** Says what the server would say. @throws {ClipError} */
+function checkReadable(path: string): void {
+  const file = new LazyFile(path);
+  try {
+    file.sizeBytes();
+  } finally {
+    file.close();
   }
 }
 

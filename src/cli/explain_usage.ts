@@ -1,6 +1,7 @@
 import { runParserSync } from "@optique/core/facade";
 import { type Message, text } from "@optique/core/message";
 import type { Parser } from "@optique/core/parser";
+import { escapeControls } from "../base/mod.ts";
 import type { Command } from "./command.ts";
 import { ExitStatus, type Io } from "./io.ts";
 
@@ -59,5 +60,5 @@ function asMessage(content: string): Message {
 
 function lowerFirst(line: string): string {
   const shown = line.replace(WITH_VALUE, "$1…");
-  return shown.charAt(0).toLowerCase() + shown.slice(1).replace(/\s*\n\s*/g, " ");
+  return escapeControls(shown.charAt(0).toLowerCase() + shown.slice(1).replace(/\s*\n\s*/g, " "));
 }

@@ -30,9 +30,10 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
       io.err("clip: interrupted\n");
       return ExitStatus.interrupted;
     }
-    io.err(`clip: error: ${messageOf(error).split("\n").map(escapeControls).join("\nclip: ")}\n`);
+    const lines = (text: string) => text.split("\n").map(escapeControls);
+    io.err(`clip: error: ${lines(messageOf(error)).join("\nclip: ")}\n`);
     const known = error instanceof ClipError && error.code !== "internal";
-    if ((debugging.isOn || !known) && error instanceof Error) io.err(`${error.stack}\n`);
+    if ((debugging.isOn || !known) && error instanceof Error) io.err(`${lines(error.stack ?? "").join("\n")}\n`);
     return error instanceof ClipError && error.code === "usage" ? ExitStatus.usage : ExitStatus.failed;
   }
 }

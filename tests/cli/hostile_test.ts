@@ -70,3 +70,12 @@ test(`hostile: ${MUTATED_LAYOUTS} layouts with damages anywhere are indexed, or 
     });
   }
 });
+
+test("no message drives a terminal: neither an error with its stack, nor what is wrong with arguments", async () => {
+  for (const args of [["ls", "no\x1b[31m\u202e.clip", "--debug"], ["ls", "--no\x1b[31mne"]]) {
+    const { err } = await clip(args);
+    assert.match(err, /\\u001b\[31m/);
+    // deno-lint-ignore no-control-regex -- those are looked for
+    assert.doesNotMatch(err.replaceAll("\n", ""), /[\x00-\x1f\x7f\u202e]/);
+  }
+});
