@@ -124,7 +124,7 @@ while [ -z "$ending" ]; do
   # The very first: whoever asked for the mount waits to be told why.
   [ -n "$resend" ] || [ "$unready" -eq 0 ] || break
   if [ $((${"$"}{now%%.*} - ${"$"}{started%%.*})) -le 1 ]; then young=$((young + 1)); else young=0; fi
-  if [ "$status" -eq 137 ]; then most=100; else most=5; fi
+  if [ "$status" -eq 137 ]; then most=300; else most=5; fi
   said="the server of $mountpoint ended (status $status)"
   if [ -n "$before" ] && [ "$program" != "$before" ] && [ $((unready + young)) -gt 0 ]; then
     say "$said soon after it took over: back to $before"

@@ -89,6 +89,9 @@ e2eTest("clip upgrade-mounts replaces servers under readers", NEEDS, async (benc
   const mounts = await listed(bench);
   assert.deepEqual(mounts.map(({ state, supervised }) => [state, supervised]), [["alive", true], ["alive", true]]);
   assert.match(lines[0]!, new RegExp(`→ ${mounts[0]!.pid} `));
+  const one = await bench.mustClip(["upgrade-mounts", `${other.directory}/f0`]);
+  assert.match(one, new RegExp(`^${other.directory}: process ${mounts[1]!.pid} \\(.* → .*\n$`));
+  assert.equal((await listed(bench))[0]!.pid, mounts[0]!.pid);
 
   // A supervisor that is not there any more is told of, and fails the command.
   const names = [...Deno.readDirSync(bench.runtimeDir)].map(({ name }) => name);
