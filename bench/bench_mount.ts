@@ -8,10 +8,15 @@ export async function runClip(args: readonly string[]): Promise<string> {
   return await runShell(`"$@"`, [...clipCommand(), ...args]);
 }
 
-/** Indexes `bench/NAME:v1` of a registry to a file. */
-export async function indexFromRegistry(host: string, name: string, output: string): Promise<void> {
+/** Indexes `bench/NAME:v1` of a registry to a file. @param options Further ones of `clip index`. */
+export async function indexFromRegistry(
+  host: string,
+  name: string,
+  output: string,
+  options: readonly string[] = [],
+): Promise<void> {
   const args = ["index", `${host}/bench/${name}:v1`, "-o", output, "--progress", "none", "--index-cache", "none"];
-  await runClip([...args, "--plain-http"]);
+  await runClip([...args, "--plain-http", ...options]);
 }
 
 /** The archive in a file, read whole: it stays open until the process ends. */

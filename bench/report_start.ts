@@ -16,7 +16,14 @@ umoci unpack --image "$1/layout:v1" "$1/bundle" >/dev/null 2>&1
 chroot "$1/bundle/rootfs" ${STARTED_PROGRAM}`;
 
 /** How an image is had. */
-const WAYS = ["skopeo copy, umoci unpack", "clip mount", "clip mount, profile"] as const;
+const WAYS = ["skopeo copy, umoci unpack", "clip mount", "clip mount, profile", "clip mount, indexed for it"] as const;
+
+/** The archive of each way that has one, and what is prefetched. */
+const ARCHIVES: Partial<Record<typeof WAYS[number], readonly [name: string, prefetch: string]>> = {
+  "clip mount": ["plain", "none"],
+  "clip mount, profile": ["profile", "profile"],
+  "clip mount, indexed for it": ["indexed", "profile"],
+};
 
 /** One of {@linkcode WAYS}. */
 export type StartWay = typeof WAYS[number];
@@ -73,7 +80,7 @@ class Starter {
     this.#folder = folder;
   }
 
-  /** Indexes the image twice, and records a start for one of the archives. */
+  /** Records a start with an archive, puts it into a copy, and indexes the image for it. */
   static async make(registry: BenchRegistry, folder: string): Promise<Starter> {
     const plain = `${folder}/plain.clip`;
     await indexFromRegistry(registry.host, "image", plain);
@@ -86,6 +93,7 @@ class Starter {
     });
     await timeShell(RUN, [mount.directory]).finally(() => mount.close());
     await runClip(["profile", "add", `${folder}/profile.clip`, profile]);
+    await indexFromRegistry(registry.host, "image", `${folder}/indexed.clip`, ["--profile", profile]);
     return new Starter(await registry.proxy(NETWORKS.far), folder);
   }
 
@@ -96,14 +104,15 @@ class Starter {
     await dropPageCache();
     await this.#proxy.traffic();
     try {
-      if (way === "skopeo copy, umoci unpack") {
+      const chosen = ARCHIVES[way];
+      if (chosen === undefined) {
         const ms = await timeShell(PULL_AND_RUN, [folder, image]);
         return { ms, traffic: await this.#proxy.traffic() };
       }
       const started = performance.now();
-      const archive = `${this.#folder}/${way === "clip mount" ? "plain" : "profile"}.clip`;
-      const args = ["--prefetch", way === "clip mount" ? "none" : "profile"];
-      const mount = await BenchMount.open(archive, `${folder}/mnt`, {
+      const [archive, prefetch] = chosen;
+      const args = ["--prefetch", prefetch];
+      const mount = await BenchMount.open(`${this.#folder}/${archive}.clip`, `${folder}/mnt`, {
         source: image,
         cacheDir: `${folder}/cache`,
         args,

@@ -1,7 +1,7 @@
 import { equalBytes } from "../base/mod.ts";
 import type { CheckpointRecord } from "./layer_tables.ts";
 import type { Archive } from "./open_archive.ts";
-import type { ImageInfo } from "./model.ts";
+import type { ImageInfo, LayerInfo } from "./model.ts";
 import type { TreeBytes } from "./tree.ts";
 
 /** What of a checkpoint does not depend on the zlib that deflated its window. */
@@ -21,7 +21,8 @@ const CHECKPOINT_FIELDS: readonly (keyof CheckpointRecord)[] = [
  */
 export async function compareArchives(one: Archive, other: Archive): Promise<string | undefined> {
   return compareImages(one.image, other.image) ?? compareTrees(one.treeBytes, other.treeBytes) ??
-    compareSpans(one, other) ?? await compareCheckpoints(one, other) ?? await compareDocuments(one, other);
+    compareCounts(one.image, other.image) ?? compareSpans(one, other) ?? await compareCheckpoints(one, other) ??
+    await compareDocuments(one, other);
 }
 
 function compareImages(one: ImageInfo, other: ImageInfo): string | undefined {
@@ -31,8 +32,21 @@ function compareImages(one: ImageInfo, other: ImageInfo): string | undefined {
     if (JSON.stringify(rest[field]) !== JSON.stringify(otherRest[field])) return `the image's ${field}`;
   }
   const layer = Array.from({ length: Math.max(layers.length, otherLayers.length) }, (_, number) => number)
-    .find((number) => JSON.stringify(layers[number]) !== JSON.stringify(otherLayers[number]));
+    .find((number) => described(layers[number]) !== described(otherLayers[number]));
   return layer === undefined ? undefined : `what it says of layer ${layer}`;
+}
+
+/** A layer, without what is told of with the places of its checkpoints. */
+function described(layer: LayerInfo | undefined): string | undefined {
+  return layer && JSON.stringify({ ...layer, checkpoints: 0, spans: 0 });
+}
+
+function compareCounts({ layers }: ImageInfo, { layers: others }: ImageInfo): string | undefined {
+  for (const [number, { checkpoints, spans }] of layers.entries()) {
+    if (checkpoints !== others[number]!.checkpoints) return `checkpoint count of layer ${number}`;
+    if (spans !== others[number]!.spans) return `span count of layer ${number}`;
+  }
+  return undefined;
 }
 
 function compareTrees(one: TreeBytes, other: TreeBytes): string | undefined {

@@ -1,4 +1,4 @@
-import { indexImage, type IndexResult, type ScanLayerOptions } from "../indexer/mod.ts";
+import { indexImage, type IndexResult, type LayerStarts, type ScanLayerOptions } from "../indexer/mod.ts";
 import type { BlobStore, DockerReference, Image } from "../oci/mod.ts";
 import type { InflateName } from "../codec/mod.ts";
 import { type IndexCacheChoices, openIndexCache } from "./index_cache_options.ts";
@@ -17,6 +17,8 @@ export interface IndexChoices {
   readonly layerCount?: number | undefined;
   /** Instead of what `indexing` says: the options of an archive that is made anew. */
   readonly scan?: ScanLayerOptions | undefined;
+  /** Places of checkpoints besides those of the strategy. */
+  readonly starts?: LayerStarts | undefined;
   /** Where layers' indexes are shared with other machines. */
   readonly shared?: SharedLayerIndexes | undefined;
 }
@@ -33,7 +35,7 @@ export interface SharedLayerIndexes {
 export async function indexWithProgress(
   image: Image,
   blobs: BlobStore,
-  { indexing, reuse, inflate, layerCount, scan, shared }: IndexChoices,
+  { indexing, reuse, inflate, layerCount, scan, starts, shared }: IndexChoices,
   { io, log }: Pick<CommandContext, "io" | "log">,
 ): Promise<IndexResult> {
   const local = openIndexCache(reuse, { io, log });
@@ -47,6 +49,7 @@ export async function indexWithProgress(
       maxLayerBytes: indexing.maxLayerBytes,
       maxEntries: indexing.maxEntries,
       layerCount,
+      starts,
       cache: remote?.indexes ?? local,
       log,
       signal: io.signal,

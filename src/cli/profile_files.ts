@@ -1,6 +1,14 @@
-import { ClipError, type Logger, messageOf } from "../base/mod.ts";
-import type { Archive, ProfileRange } from "../archive/mod.ts";
-import { bindProfile, type LayerRange, MAX_PROFILE_BYTES, parseProfile } from "../content/mod.ts";
+import {
+  bytesSource,
+  ClipError,
+  concatenate,
+  type Logger,
+  messageOf,
+  type RangeSource,
+  UsageError,
+} from "../base/mod.ts";
+import { type Archive, openArchive, type ProfileRange, withProfile } from "../archive/mod.ts";
+import { bindProfile, type LayerRange, MAX_PROFILE_BYTES, mergeProfiles, parseProfile } from "../content/mod.ts";
 
 /** The profile in a file. @throws {ClipError} naming the file, and the line where something is wrong. */
 export async function readProfileFile(path: string): Promise<LayerRange[]> {
@@ -19,8 +27,41 @@ async function readText(path: string): Promise<string> {
   }
 }
 
+/** An archive with profiles, in pieces that follow one another, and all that it has of them. */
+export interface ProfiledArchive {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly ranges: readonly ProfileRange[];
+}
+
+/**
+ * The archive in `source` with these profiles behind what it has of them. @throws {ClipError} for what is wrong with one;
+ * {UsageError} where they name nothing of the archive.
+ */
+export async function addProfiles(
+  archive: Archive,
+  source: RangeSource,
+  { paths, log }: { paths: readonly string[]; log: Logger },
+): Promise<ProfiledArchive> {
+  const parts = [archive.profile];
+  for (const path of paths) parts.push(await readProfileFor(archive, path, log));
+  const ranges = mergeProfiles(archive, parts);
+  if (ranges.length === 0) throw new UsageError(`nothing that the profiles name is in ${archive.description}`);
+  return { pieces: withProfile(source, ranges), ranges };
+}
+
+/** {@linkcode addProfiles} to an archive that is in memory, called `name`; as it is where there is none to be added. */
+export async function withProfiles(
+  archive: readonly Uint8Array[],
+  name: string,
+  profiles: { paths: readonly string[]; log: Logger },
+): Promise<readonly Uint8Array[]> {
+  if (profiles.paths.length === 0) return archive;
+  const source = bytesSource(concatenate(archive), name);
+  return await Array.fromAsync((await addProfiles(await openArchive(source), source, profiles)).pieces);
+}
+
 /** What the profile in `path` means for `archive`; what the image does not have is told of and left out. */
-export async function readProfileFor(archive: Archive, path: string, log: Logger): Promise<readonly ProfileRange[]> {
+async function readProfileFor(archive: Archive, path: string, log: Logger): Promise<readonly ProfileRange[]> {
   const { ranges, unknownLayers, outside } = bindProfile(archive, await readProfileFile(path));
   if (unknownLayers.length > 0) {
     const count = unknownLayers.length === 1 ? "a layer" : `${unknownLayers.length} layers`;

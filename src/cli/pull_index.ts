@@ -38,8 +38,8 @@ export async function pullIndex(
   });
   if (pulled === undefined) return undefined;
   if (pulling.verifyIndex) {
-    await verifyIndex(pulled.archive, async (scan, layerCount) => {
-      const options = { indexing, reuse, inflate, scan, layerCount };
+    await verifyIndex(pulled.archive, async (derivation) => {
+      const options = { indexing, reuse, inflate, ...derivation };
       return (await indexWithProgress(image, blobs, options, { io, log })).archive;
     });
   }

@@ -23,6 +23,7 @@ export {
   mergeProfiles,
   parseProfile,
   profileOf,
+  profileStarts,
 } from "./profile.ts";
 export { ProfileRecorder } from "./profile_recorder.ts";
 export { type Piece, planRead, planRun, type Run } from "./read_plan.ts";

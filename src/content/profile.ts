@@ -8,7 +8,7 @@
  * is that of the first touch. Layers go by their diffId and ranges by bytes, so that a profile outlives the archive it
  * was recorded with: another spacing, another compression, another image with the same layers.
  */
-import { ClipError, CorruptError, type Digest, parseDigest } from "../base/mod.ts";
+import { ClipError, CorruptError, type Digest, KIB, parseDigest } from "../base/mod.ts";
 import { type Archive, MAX_PROFILE_RANGES, type ProfileRange } from "../archive/mod.ts";
 import { SpanMarks } from "./span_marks.ts";
 
@@ -17,6 +17,9 @@ const PROFILE_VERSION = 1;
 const RANGES_A_LINE = 16;
 /** Longest profile that is read: MAX_PROFILE_RANGES ranges, a line each. */
 export const MAX_PROFILE_BYTES: number = MAX_PROFILE_RANGES * 256;
+
+/** A hole that is shorter is decoded sooner than a further place is made to start at: the length of a span, about. */
+const NEAR_BYTES = 256 * KIB;
 
 /** Plain bytes of a layer, whatever archive knows it. */
 export interface LayerRange {
@@ -154,4 +157,24 @@ export function mergeProfiles(archive: Archive, profiles: Iterable<readonly Prof
   }
   if (merged.length <= MAX_PROFILE_RANGES) return merged;
   throw new ClipError("limit", `the profiles have ${merged.length} ranges, an archive holds ${MAX_PROFILE_RANGES}`);
+}
+
+/**
+ * Where checkpoints serve a profile best, by diffId: plain offsets, ascending, at which a range begins that lies not just
+ * behind another. From there on nothing is fetched and decoded in vain.
+ */
+export function profileStarts(profile: readonly LayerRange[]): Map<Digest, number[]> {
+  const starts = new Map<Digest, number[]>();
+  const byPlace = profile.toSorted((a, b) => a.plainOffset - b.plainOffset);
+  for (const diffId of new Set(profile.map(({ diffId }) => diffId))) {
+    const found: number[] = [];
+    let endExclusive = 0;
+    for (const range of byPlace) {
+      if (range.diffId !== diffId) continue;
+      if (range.plainOffset >= endExclusive + NEAR_BYTES) found.push(range.plainOffset);
+      endExclusive = Math.max(endExclusive, range.plainEndExclusive);
+    }
+    starts.set(diffId, found);
+  }
+  return starts;
 }

@@ -15,4 +15,4 @@ export { pullArchive, type PulledArchive, type PullOptions } from "./pull_archiv
 export { pushArchive, type PushedArchive, type PushOptions } from "./push_archive.ts";
 export { removeArchive } from "./remove_archive.ts";
 export { parseSigningKey, type SigningKey, verifySignature } from "./verify_signature.ts";
-export { type DeriveArchive, verifyIndex } from "./verify_index.ts";
+export { type Derivation, type DeriveArchive, verifyIndex } from "./verify_index.ts";

@@ -16,6 +16,7 @@ export type ToLayerWorker =
     readonly key: LayerIndexKey;
     readonly inflate: InflateName;
     readonly bounds: ScanBounds;
+    readonly starts: readonly number[];
   }
   | { readonly type: "bytes"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: "end" };

@@ -19,6 +19,8 @@ export interface LayerJob {
   readonly inflate: InflateName;
   /** Where the scan gives up. */
   readonly bounds: ScanBounds;
+  /** Plain offsets that are to have a checkpoint, ascending. */
+  readonly starts: readonly number[];
   /** The compressed bytes in order; their buffers are used up. */
   readonly chunks: AsyncIterable<Uint8Array<ArrayBuffer>>;
   /** Told of each chunk as it arrives, before it is scanned. */
@@ -84,6 +86,7 @@ export class LayerScanThread {
       key: job.key,
       inflate: job.inflate,
       bounds: job.bounds,
+      starts: job.starts,
     });
     for await (const piece of gather(job.chunks, job.onCompressed)) {
       this.#underWay++;

@@ -14,6 +14,12 @@ export interface ScanLayerOptions {
   readonly fileCheckpointBytes: number | null;
 }
 
+/**
+ * Plain offsets, ascending, that get a checkpoint as large files do, by the layer's diffId: where a start is known to read.
+ * With the strategies `exact` and `file` alone.
+ */
+export type LayerStarts = ReadonlyMap<Digest, readonly number[]>;
+
 /** What a scan refuses to go beyond. What it finds within does not depend on it. */
 export interface ScanBounds {
   /** Plain bytes of the layer. */

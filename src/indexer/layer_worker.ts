@@ -44,13 +44,15 @@ port.onmessage = async ({ data }) => {
   }
 };
 
-function startScan({ mediaType, key, inflate, bounds }: Extract<ToLayerWorker, { type: "start" }>): typeof scan {
+function startScan(
+  { mediaType, key, inflate, bounds, starts }: Extract<ToLayerWorker, { type: "start" }>,
+): typeof scan {
   if (threadDigester === undefined) {
-    const scanner = new LayerScanner(mediaType, key.options, { inflate, bounds });
+    const scanner = new LayerScanner(mediaType, key.options, { inflate, bounds, starts });
     return { scanner, key, finish: () => Promise.resolve(scanner.finish()) };
   }
   const digester = threadDigester.start(spanLimits(key.options));
-  const scanner = new LayerScanner(mediaType, key.options, { inflate, digester, bounds });
+  const scanner = new LayerScanner(mediaType, key.options, { inflate, digester, bounds, starts });
   const finish = async () => {
     scanner.drain();
     return scanner.result(await digester.finish());

@@ -56,6 +56,9 @@ export class LayerScanner {
   #tar: TarScanner;
   #entries = new EntryListWriter();
   #fileStarts: number[] = [];
+  /** Further places for checkpoints, ascending; those before #nextStart are known to the codec. */
+  #starts: readonly number[];
+  #nextStart = 0;
   #checkpoints: StoredCheckpoint[] = [];
   #newest: Checkpoint | undefined;
   /** Compressed bits before each cut. */
@@ -69,14 +72,21 @@ export class LayerScanner {
    * Nothing pushed yet.
    * @param mediaType Of the layer's descriptor; the bytes themselves have the last word on the format.
    * @param tools `digester`: who takes the plain stream, instead of the scanner itself; then `drain` and `result` are to
-   * be called in place of `finish`. `bounds`: default none.
+   * be called in place of `finish`. `bounds`: default none. `starts`: plain offsets, ascending, that are to have a
+   * checkpoint besides large files; default none.
    */
   constructor(
     mediaType: string,
     options: ScanLayerOptions,
-    { inflate, digester, bounds }: { inflate?: InflateName; digester?: PlainDigester; bounds?: ScanBounds } = {},
+    { inflate, digester, bounds, starts = [] }: {
+      inflate?: InflateName;
+      digester?: PlainDigester;
+      bounds?: ScanBounds;
+      starts?: readonly number[];
+    } = {},
   ) {
     this.#inflate = inflate;
+    this.#starts = hasFileCheckpoints(options) ? starts : [];
     this.#bounds = bounds;
     this.#inline = digester === undefined ? new InlineDigester(spanLimits(options)) : undefined;
     this.#digester = digester ?? this.#inline!;
@@ -108,7 +118,7 @@ export class LayerScanner {
     const { codec, warning } = codecForLayer({ mediaType: this.#mediaType, firstBytes: this.#head });
     if (warning !== undefined) this.#warn(warning);
     this.#codecName = codec.name;
-    const tar = this.#tar;
+    const nextStop = () => Math.min(this.#tar.nextStop, this.#starts[this.#nextStart] ?? Infinity);
     this.#scanner = codec.scanner({
       strategy: this.#options.strategy,
       inflate: this.#inflate,
@@ -117,7 +127,7 @@ export class LayerScanner {
         write: (bytes) => this.#onPlain(bytes),
         fileStarts: this.#fileStarts,
         get nextStop() {
-          return tar.nextStop;
+          return nextStop();
         },
       },
       cuts: {
@@ -179,6 +189,14 @@ export class LayerScanner {
     if (this.#bounds !== undefined && this.#plainBytes > this.#bounds.plainBytes) throw unpacksToMore(this.#bounds);
     this.#digester.write(bytes);
     this.#tar.push(bytes);
+    while (this.#starts[this.#nextStart]! <= this.#plainBytes) this.#addFileStart(this.#starts[this.#nextStart++]!);
+  }
+
+  /** Ascending, whoever knows of it first. */
+  #addFileStart(plainOffset: number): void {
+    let at = this.#fileStarts.length;
+    while (at > 0 && this.#fileStarts[at - 1]! > plainOffset) at--;
+    if (this.#fileStarts[at - 1] !== plainOffset) this.#fileStarts.splice(at, 0, plainOffset);
   }
 
   #onEntry(entry: TarEntry): void {
@@ -186,11 +204,9 @@ export class LayerScanner {
       throw new TooManyEntriesError(this.#bounds.entries);
     }
     this.#entries.add(entry);
-    const { strategy, fileCheckpointBytes } = this.#options;
-    if (strategy === "interval" || strategy === "sparse") return;
-    if (fileCheckpointBytes !== null && entry.storedBytes >= fileCheckpointBytes && entry.storedBytes > 0) {
-      this.#fileStarts.push(entry.dataPlainOffset);
-    }
+    const { fileCheckpointBytes } = this.#options;
+    if (!hasFileCheckpoints(this.#options) || fileCheckpointBytes === null) return;
+    if (entry.storedBytes >= fileCheckpointBytes && entry.storedBytes > 0) this.#addFileStart(entry.dataPlainOffset);
   }
 
   #onCheckpoint(checkpoint: Checkpoint): void {
@@ -226,4 +242,9 @@ export class LayerScanner {
     if (this.#warnings.length < MAX_WARNINGS) this.#warnings.push(message);
     else this.#moreWarnings++;
   }
+}
+
+/** Whether the strategy takes places that it is told of. */
+export function hasFileCheckpoints({ strategy }: ScanLayerOptions): boolean {
+  return strategy === "exact" || strategy === "file";
 }

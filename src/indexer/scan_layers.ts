@@ -11,7 +11,7 @@ import type { InflateName } from "../codec/mod.ts";
 import { type BlobStore, isNonDistributable, type LayerDescriptor } from "../oci/mod.ts";
 import { type LayerIndexes, layerIndexKey } from "./index_cache.ts";
 import { LayerScanThread } from "./layer_pool.ts";
-import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import type { LayerScan, LayerStarts, ScanLayerOptions } from "./layer_scan.ts";
 import { type BoundOptions, checkKnown, LearntBytes, scanBounds } from "./scan_bounds.ts";
 
 /** Of a blob: smaller ones are read before a further thread is up. */
@@ -43,6 +43,8 @@ export interface ScanLayersOptions extends ScanLayerOptions, BoundOptions {
   readonly inflate?: InflateName;
   /** What is known of layers from before, and where what is learnt is kept; without it every layer is read. */
   readonly cache?: LayerIndexes | undefined;
+  /** Places of checkpoints besides those of the strategy. Layers that have some are read, and not kept in the cache. */
+  readonly starts?: LayerStarts | undefined;
   /** Where warnings go. */
   readonly log: Logger;
   /** Ends it, with the signal's reason. */
@@ -98,6 +100,7 @@ async function readKnown(
   for (const number of numbers) {
     signal?.throwIfAborted();
     const { digest, sizeBytes } = layers[number]!;
+    if (startsOf(layers[number]!, options).length > 0) continue;
     const scan = await cache.read(layers[number]!, options);
     if (scan === undefined) continue;
     try {
@@ -193,6 +196,7 @@ async function scanLayer(
       key: layerIndexKey(layer, options),
       inflate: options.inflate ?? "kernel",
       bounds: scanBounds(layer, options),
+      starts: startsOf(layer, options),
       chunks: blobs.layer(layer).stream({ ...(options.signal === undefined ? {} : { signal: options.signal }) }),
       onCompressed: (chunk) => {
         digester.update(chunk);
@@ -204,13 +208,17 @@ async function scanLayer(
     plainBytes = scan.plainBytes;
     checkDigest(layer, scan, { name, actualDigest: digester.digest() });
     checkScan(layer, scan, name);
-    await options.cache?.write(layer, options, scan, index);
+    if (startsOf(layer, options).length === 0) await options.cache?.write(layer, options, scan, index);
     logCheckpoints(name, scan, options.log);
     report(true);
     return scan;
   } catch (error) {
     throw inLayer(error, name, layer);
   }
+}
+
+function startsOf({ diffId }: LayerDescriptor, { starts }: Pick<ScanLayersOptions, "starts">): readonly number[] {
+  return starts?.get(diffId) ?? [];
 }
 
 function checkDigest(

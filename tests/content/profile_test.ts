@@ -12,6 +12,7 @@ import {
   planAll,
   planProfile,
   ProfileRecorder,
+  profileStarts,
   type SpanRange,
 } from "../../src/content/mod.ts";
 import { directory, layer, openTree } from "../archive/model_builder.ts";
@@ -27,6 +28,21 @@ const span = (layer: number, firstSpan: number, endSpan = firstSpan + 1): SpanRa
 function openSample(first = 64 * 1024, second = 10 * 1024): Promise<Archive> {
   return openTree(directory(), [layer(0, first), layer(1, second)]);
 }
+
+test("checkpoints for a profile: where it begins to read, not just behind what it has read", () => {
+  const mib = 1 << 20;
+  const [a, b] = [digest("a"), digest("b")];
+  const profile = [
+    range(a, 9 * mib, 10 * mib),
+    range(b, 5 * mib, 6 * mib),
+    range(a, 0, mib),
+    range(a, 3 * mib, 4 * mib),
+    range(a, 2 * mib, 5 * mib),
+    range(a, 5 * mib + 200_000, 6 * mib),
+  ];
+  assert.deepEqual([...profileStarts(profile)], [[a, [2 * mib, 9 * mib]], [b, [5 * mib]]]);
+  assert.deepEqual([...profileStarts([])], []);
+});
 
 test("a profile is read as it was written", () => {
   fc.assert(fc.property(

@@ -34,7 +34,7 @@ async function withSample(work: (setting: Setting) => Promise<void>): Promise<vo
 async function verified(bytes: Uint8Array, { layers }: Sample): Promise<string> {
   const archive = await openArchive(bytesSource(bytes, "pulled"));
   try {
-    await verifyIndex(archive, async (options) => [(await archiveOf(layers, options)).bytes]);
+    await verifyIndex(archive, async ({ scan, starts }) => [(await archiveOf(layers, { ...scan, starts })).bytes]);
     return "equal";
   } catch (error) {
     return (error as Error).message;

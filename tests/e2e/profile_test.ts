@@ -60,6 +60,32 @@ e2eTest("a recorded start: the next one finds all of it fetched, in fewer reques
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(seen().requests, 0);
   await bench.mustClip(["unmount", none.directory]);
+
+  // With checkpoints where the profile begins to read, nothing is fetched in vain.
+  const index = (...args: string[]) => ["index", "--plain-http", "--progress", "none", published, ...args];
+  const made = await bench.mustClip(index("--profile", "start.profile", "-o", "sharp.clip"));
+  assert.match(made, /^sharp\.clip: /);
+  seen();
+  const sharp = await bench.mount(bench.path("sharp.clip"), "sharp", [
+    "--plain-http",
+    "--cache-dir",
+    bench.path("cache-sharp"),
+  ]);
+  await until(() => sharp.log().includes("prefetched the profile"));
+  const sharply = seen();
+  await startProgram(sharp);
+  assert.ok(sharply.bytes < prefetched.bytes * 0.9, `${sharply.bytes} bytes`);
+  assert.ok(seen().requests <= 1, "all that was recorded is there");
+  await bench.mustClip(["unmount", "sharp"]);
+  const said = await bench.mustClip(["verify", "--layers", "--index", "--plain-http", "sharp.clip"]);
+  assert.match(said, /sharp\.clip: all of it is what /);
+  // What is known of the layers is what it would be without.
+  const again = await bench.mustClip(index("-o", "again.clip"));
+  assert.match(again, /; (\d+) of \1 layers? reused\n/);
+  await bench.mustClip(["profile", "rm", "image.clip"]);
+  assert.deepEqual(Deno.readFileSync(bench.path("again.clip")), Deno.readFileSync(bench.path("image.clip")));
+  const sparse = await bench.clip(index("--profile", "start.profile", "--checkpoints", "sparse", "-o", "no.clip"));
+  assert.deepEqual([sparse.code, /--profile goes with --checkpoints exact or file\n/.test(sparse.stderr)], [2, true]);
 });
 
 e2eTest("a killed server leaves the profile of what was read", ["/dev/fuse", "root"], async (bench) => {

@@ -31,14 +31,25 @@ function layer(): Uint8Array {
 
 const PLAIN = layer();
 
-function checkScan(compressed: Uint8Array): void {
-  const scanner = new LayerScanner(GZIP_LAYER, {
-    strategy: "exact",
-    spacingBytes: SPACING_BYTES,
-    fileCheckpointBytes: LARGE_BYTES,
-  });
-  scanner.push(compressed);
+/** Somewhere in files, before them and behind them; two of them near each other, and one where a large file begins. */
+const STARTS = [100_000, 1_000_001, 1_000_900, 3_333_333, 5_000_000, largeFileOffset(9), PLAIN.length - 100_000];
+
+/** Where the data of `file{6 × number}` begin. */
+function largeFileOffset(number: number): number {
+  const scanner = new LayerScanner("", { strategy: "exact", spacingBytes: SPACING_BYTES, fileCheckpointBytes: null });
+  scanner.push(PLAIN);
+  return [...scanner.finish().entries].find(({ path }) => path === `file${6 * number}`)!.dataPlainOffset;
+}
+
+function checkScan(compressed: Uint8Array, starts: readonly number[] = []): void {
+  const options = { strategy: "exact", spacingBytes: SPACING_BYTES, fileCheckpointBytes: LARGE_BYTES } as const;
+  const scanner = new LayerScanner(GZIP_LAYER, options, { starts });
+  for (let at = 0; at < compressed.length; at += 300_000) scanner.push(compressed.subarray(at, at + 300_000));
   const { entries, spans, checkpoints } = scanner.finish();
+  for (const start of starts) {
+    const span = spans.find(({ plainOffset }) => plainOffset === start);
+    assert.equal(span && checkpoints[span.checkpoint]!.plainOffset, start, `a checkpoint at ${start}`);
+  }
   const large = [...entries].filter(({ sizeBytes }) => sizeBytes >= LARGE_BYTES);
   assert.equal(large.length, 20);
   for (const { path, dataPlainOffset } of large) {
@@ -53,6 +64,8 @@ function checkScan(compressed: Uint8Array): void {
 }
 
 Deno.test("a checkpoint at the first byte of every large file: zlib", () => checkScan(gzipSync(PLAIN)));
+
+Deno.test("a checkpoint at every place that is asked for besides", () => checkScan(gzipSync(PLAIN), STARTS));
 
 for (const command of [["igzip", "-0"], ["igzip", "-1"], ["pigz", "-9"], ["gzip", "-1"], ["libdeflate-gzip", "-9"]]) {
   Deno.test({

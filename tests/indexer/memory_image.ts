@@ -2,7 +2,13 @@
 import { gzipSync } from "node:zlib";
 import { type Digest, sha256 } from "../../src/base/mod.ts";
 import { type Archive, openArchive } from "../../src/archive/mod.ts";
-import { indexImage, LayerScanner, mergeLayers, type ScanLayerOptions } from "../../src/indexer/mod.ts";
+import {
+  indexImage,
+  LayerScanner,
+  type LayerStarts,
+  mergeLayers,
+  type ScanLayerOptions,
+} from "../../src/indexer/mod.ts";
 import { type ArchiveContents, encodeArchive } from "../../src/archive/mod.ts";
 import { type BlobStore, type Image, type LayerDescriptor, parseImageReference } from "../../src/oci/mod.ts";
 import { WatchedSource } from "./watched_source.ts";
@@ -139,12 +145,12 @@ export function memoryImage(
 /** Scans layers in this thread and makes an archive of them, changed: what `indexImage` does, without Workers. */
 export async function archiveOf(
   layers: readonly MemoryLayer[],
-  options: ScanLayerOptions = SMALL_SPANS,
+  { starts, ...options }: ScanLayerOptions & { readonly starts?: LayerStarts | undefined } = SMALL_SPANS,
   change: (contents: ArchiveContents) => ArchiveContents = (contents) => contents,
 ): Promise<{ archive: Archive; bytes: Uint8Array; sources: WatchedSource[] }> {
   const { image } = memoryImage(layers);
-  const scans = layers.map((layer) => {
-    const scanner = new LayerScanner(layer.mediaType, options);
+  const scans = layers.map((layer, i) => {
+    const scanner = new LayerScanner(layer.mediaType, options, { starts: starts?.get(image.layers[i]!.diffId) ?? [] });
     scanner.push(layer.blob);
     return scanner.finish();
   });

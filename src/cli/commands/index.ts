@@ -1,6 +1,6 @@
 import { object } from "@optique/core/constructs";
 import { message } from "@optique/core/message";
-import { optional, withDefault } from "@optique/core/modifiers";
+import { multiple, optional, withDefault } from "@optique/core/modifiers";
 import { flag, option } from "@optique/core/primitives";
 import { integer } from "@optique/core/valueparser";
 import {
@@ -13,7 +13,8 @@ import {
   writeFileAtomically,
 } from "../../base/mod.ts";
 import type { InflateName } from "../../codec/mod.ts";
-import type { IndexResult } from "../../indexer/mod.ts";
+import { type LayerRange, profileStarts } from "../../content/mod.ts";
+import { hasFileCheckpoints, type IndexResult } from "../../indexer/mod.ts";
 import {
   formatImageReference,
   formatPlatform,
@@ -26,12 +27,13 @@ import {
 import { defineCommand } from "../command.ts";
 import { type IndexCacheChoices, indexCacheOptions } from "../index_cache_options.ts";
 import { indexWithProgress } from "../index_with_progress.ts";
-import { type IndexingChoices, indexingOptions } from "../indexing_options.ts";
+import { type IndexingChoices, indexingOptions, scanOptions } from "../indexing_options.ts";
 import type { CommandContext } from "../io.ts";
 import { path, requiredArgument } from "../basic_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
 import { checkOutput, defaultOutput } from "../output_file.ts";
 import { layerIndexesOption, layerIndexesRepository } from "../pulling_options.ts";
+import { readProfileFile, withProfiles } from "../profile_files.ts";
 import { pushIndex, type PushingChoices, pushingFields } from "../pushing.ts";
 import { type RegistryChoices, sourceOptions } from "../registry_choices.ts";
 
@@ -48,6 +50,7 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
     "clip index --plain-http registry.local:5000/app:v1 -o app.clip",
     "clip index oci:./layout:latest --use-case fast-read -o app.clip",
     "clip index --layers 3 ghcr.io/owner/app:v1 -o base.clip",
+    "clip index --profile start.profile python:3.13",
     "clip index --push --layer-indexes ghcr.io/owner/layers ghcr.io/owner/app:v1",
   ],
   parser: object({
@@ -65,6 +68,10 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
         }),
         false,
       ),
+      profiles: multiple(option("--profile", path("PROFILE"), {
+        description:
+          message`Put this profile (see clip profile) into the archive, and make a checkpoint wherever it begins to read: then nothing is fetched in vain for it. Layers that it names are read even if they are known. Several are taken in this order.`,
+      })),
       inflate: inflateOption,
     }),
     pushing: object("Pushing", {
@@ -105,7 +112,11 @@ of a layer is kept: the next image that has it downloads nothing of it.`,
 
 /** The values of the parser above, as far as one image goes. */
 interface OneChoices {
-  readonly scope: { readonly inflate: InflateName; readonly layers: number | undefined };
+  readonly scope: {
+    readonly inflate: InflateName;
+    readonly layers: number | undefined;
+    readonly profiles: readonly string[];
+  };
   readonly pushing: PushingChoices & { readonly push: boolean; readonly layerIndexes: string | undefined };
   readonly indexing: IndexingChoices;
   readonly reuse: IndexCacheChoices;
@@ -120,23 +131,39 @@ async function indexOne(
 ): Promise<void> {
   const started = performance.now();
   if (output !== undefined) await checkOutput(output);
+  const profile = await readProfiles(scope.profiles);
+  if (profile.length > 0 && !hasFileCheckpoints(scanOptions(indexing, scope.inflate))) {
+    throw new UsageError("--profile goes with --checkpoints exact or file");
+  }
   const repository = layerIndexesRepository(pushing.layerIndexes, { io });
   const shared = repository && { repository, push: pushing.push, registry };
   const source = { ...sourceOptions(registry, { io, log }), signal: io.signal, platform: indexing.platform };
   const { image, blobs } = await resolveImage(reference, source);
   try {
+    if (profile.length > 0 && !image.layers.some(({ diffId }) => profile.some((range) => range.diffId === diffId))) {
+      throw new UsageError(`nothing that the profiles name is in ${formatImageReference(image.pinnedReference)}`);
+    }
     const choices = { indexing, reuse, inflate: scope.inflate, layerCount: scope.layers, shared };
-    const result = await indexWithProgress(image, blobs, choices, { io, log });
-    if (output !== undefined) await writeFileAtomically(output, result.archive);
+    const starts = profileStarts(profile);
+    const indexed = await indexWithProgress(image, blobs, { ...choices, starts }, { io, log });
     // A name of a file that was not written would be looked for.
     const what = output ?? `index of ${formatImageReference(reference)}`;
+    const archive = await withProfiles(indexed.archive, what, { paths: scope.profiles, log });
+    const result = { ...indexed, archiveBytes: archive.reduce((bytes, piece) => bytes + piece.length, 0) };
+    if (output !== undefined) await writeFileAtomically(output, archive);
     io.out(`${summary(what, image, result, performance.now() - started)}\n`);
     if (!pushing.push) return;
-    const archive = { source: bytesSource(concatenate(result.archive), title), title };
-    await pushIndex({ ...archive, reference: image.pinnedReference }, { ...pushing, registry }, { io, log });
+    const file = bytesSource(concatenate(archive), title);
+    await pushIndex({ source: file, title, reference: image.pinnedReference }, { ...pushing, registry }, { io, log });
   } finally {
     blobs.close();
   }
+}
+
+async function readProfiles(paths: readonly string[]): Promise<LayerRange[]> {
+  const profiles: LayerRange[] = [];
+  for (const path of paths) profiles.push(...await readProfileFile(path));
+  return profiles;
 }
 
 function summary(what: string, image: Image, result: IndexResult, durationMs: number): string {

@@ -13,7 +13,7 @@ import {
   writeFileAtomically,
 } from "../../base/mod.ts";
 import { MAGIC, withProfile } from "../../archive/mod.ts";
-import { formatProfile, type LayerRange, mergeProfiles, profileOf } from "../../content/mod.ts";
+import { formatProfile, type LayerRange, profileOf } from "../../content/mod.ts";
 import { showArchive } from "../archive_url.ts";
 import { defineCommand } from "../command.ts";
 import { findArchive } from "../find_archive.ts";
@@ -24,7 +24,7 @@ import type { CommandContext } from "../io.ts";
 import { openArchiveFile } from "../open_archive_file.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { cacheDirOption, inflateOption } from "../options.ts";
-import { readProfileFile, readProfileFor } from "../profile_files.ts";
+import { addProfiles, readProfileFile } from "../profile_files.ts";
 import { NO_REGISTRY } from "../registry_choices.ts";
 
 const ACTIONS = ["add", "show", "rm"] as const;
@@ -69,31 +69,26 @@ profile or an archive's profile names, with --text as the profile itself. rm tak
     // An image is not looked up or indexed for this: what was mounted is known.
     const { path } = await findArchive(file, { ...choices, offline: true, registry: NO_REGISTRY }, context);
     if (action === "add") await add(path, profiles, context);
-    else if (action === "rm") await replace(path, [], context);
+    else if (action === "rm") await writeFileAtomically(path, withProfile(wholeFile(path, context), []));
     else await show(path, text, context);
   },
 });
 
 async function add(file: string, profiles: readonly string[], context: CommandContext): Promise<void> {
   const archive = await openArchiveFile(file, context);
-  const parts = [archive.profile];
-  for (const path of profiles) parts.push(await readProfileFor(archive, path, context.log));
-  const ranges = mergeProfiles(archive, parts);
-  if (ranges.length === 0) throw new UsageError(`nothing that the profiles name is in ${file}`);
-  await replace(file, ranges, context);
+  const { pieces, ranges } = await addProfiles(archive, wholeFile(file, context), {
+    paths: profiles,
+    log: context.log,
+  });
+  await writeFileAtomically(file, pieces);
   context.io.out(`${file}: ${describe(ranges)}\n`);
 }
 
-/** Rewrites the file whole: a mount that has it open goes on with the old one. */
-async function replace(
-  file: string,
-  ranges: Parameters<typeof withProfile>[1],
-  { atEnd }: CommandContext,
-): Promise<void> {
+/** A file that is rewritten whole: a mount that has it open goes on with the old one. */
+function wholeFile(file: string, { atEnd }: CommandContext): FileRangeSource {
   const opened = new LazyFile(file);
   atEnd(() => opened.close());
-  const source = FileRangeSource.whole(opened);
-  await writeFileAtomically(file, withProfile(source, ranges));
+  return FileRangeSource.whole(opened);
 }
 
 async function show(file: string, text: boolean, context: CommandContext): Promise<void> {

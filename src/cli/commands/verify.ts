@@ -109,8 +109,8 @@ async function verifyWhole(
   const options = { ...sourceOptions(registry, { io, log }), signal: io.signal, platform };
   const { image, blobs } = await resolveImage(reference, options);
   try {
-    await verifyIndex(archive, async (scan, layerCount) => {
-      const choices = { indexing: defaultIndexing(platform), reuse, inflate, scan, layerCount };
+    await verifyIndex(archive, async (derivation) => {
+      const choices = { indexing: defaultIndexing(platform), reuse, inflate, ...derivation };
       return (await indexWithProgress(image, blobs, choices, { io, log })).archive;
     });
   } finally {
