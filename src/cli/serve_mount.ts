@@ -178,8 +178,9 @@ async function serve(
       metrics,
       // The first reads follow at the mount's heels.
       meanwhile: () => {
-        content.warm();
         const mode = options.content.offline ? "none" : options.mounting.prefetch;
+        // Where something is fetched at once, that goes first.
+        if (mode === "none" || (mode === "profile" && archive.profile.length === 0)) content.warm();
         const prefetched = prefetch(content, { mode, signal: ending.signal, log });
         prefetched.catch((error) => log.error(`prefetching failed: ${messageOf(error)}`));
       },

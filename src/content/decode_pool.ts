@@ -15,6 +15,8 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /** Workers that have had nothing to do for so long are ended: each holds 20 to 30 MiB. A new one is up in 50 ms. */
 const IDLE_MS = 10_000;
+/** Starting a Worker stops this thread for 25 ms: what there is to decode is asked for first, which takes as long. */
+const ASK_FIRST_MS = 30;
 
 /**
  * Threads that decode runs, started when there is more to do than those running can take, and ended when nothing is
@@ -35,6 +37,7 @@ export class DecodePool {
   #idleMs: number;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #onIdle: () => void;
+  #warmTimer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
   /**
@@ -61,6 +64,15 @@ export class DecodePool {
   /** Starts a Worker if there is none, so that it is ready when the first bytes arrive. */
   warm(): void {
     if (this.#workers.length === 0 && !this.#hasNoWorkers) this.#addWorker();
+  }
+
+  /** The same, once what is about to be asked for is on its way. */
+  warmSoon(): void {
+    if (this.#workers.length > 0 || this.#isClosed) return;
+    this.#warmTimer ??= setTimeout(() => {
+      this.#warmTimer = undefined;
+      this.warm();
+    }, ASK_FIRST_MS).unref();
   }
 
   /** Workers that take runs. */
@@ -114,6 +126,7 @@ export class DecodePool {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#warmTimer);
     for (const task of [...this.#tasks.values()]) task.cancel(closedError());
     for (const { thread } of this.#workers) thread.close();
     this.#inPlace?.thread.close();

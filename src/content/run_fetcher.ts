@@ -65,7 +65,7 @@ export class RunFetcher {
   add(flight: RunFlight): void {
     this.#flights.set(flight.key = this.#key(flight.run), flight);
     if (this.#closing.signal.aborted) return this.#over(flight, this.#closing.signal.reason);
-    this.#pool.warm();
+    this.#pool.warmSoon();
     this.#queue.add(flight, { joinable: !this.#isWhole(flight.run) });
     this.#schedule();
   }
