@@ -20,6 +20,13 @@ export { encodeProfile, type ProfileRange } from "./profile_section.ts";
 export { type SectionInfo, type SectionTable } from "./read_sections.ts";
 export { Tree, type TreeBytes } from "./tree.ts";
 export { treeDigest } from "./tree_digest.ts";
-export { packWindow, type UnpackedWindow, unpackWindow, type WindowParts } from "./window_record.ts";
+export {
+  checkWindowRecord,
+  packWindow,
+  type UnpackedWindow,
+  unpackWindow,
+  type WindowParts,
+  type WindowSizes,
+} from "./window_record.ts";
 export { withProfile } from "./with_profile.ts";
 export { withSource } from "./with_source.ts";

@@ -42,9 +42,38 @@ export function packWindow({ lengthBytes, runs, bytes, blockHeader }: WindowPart
   return record;
 }
 
+/** What a record holds, without its bytes. */
+export interface WindowSizes {
+  /** Of the window at its full length. */
+  readonly windowBytes: number;
+  /** Of the block header; 0 between blocks. */
+  readonly blockHeaderBytes: number;
+}
+
+/** Checks a record, without making the window of it. @throws {CorruptError} as `unpackWindow`. */
+export function checkWindowRecord(record: Uint8Array, source: string): WindowSizes {
+  if (record.length === 0) return { windowBytes: 0, blockHeaderBytes: 0 };
+  const { lengthBytes, headerBytes } = readNumbers(record, source);
+  return { windowBytes: lengthBytes, blockHeaderBytes: headerBytes };
+}
+
 /** The window of a record. @throws {CorruptError} where its numbers contradict each other; `source` is for the message. */
 export function unpackWindow(record: Uint8Array, source: string): UnpackedWindow {
   if (record.length === 0) return { window: record, blockHeader: record };
+  const { lengthBytes, headerBytes, runs, headerAt } = readNumbers(record, source);
+  const window = new Uint8Array(lengthBytes);
+  let at = headerAt + headerBytes;
+  for (let i = 0; i < runs.length; i += 2) {
+    window.set(record.subarray(at, at += runs[i + 1]!), runs[i]!);
+  }
+  return { window, blockHeader: record.slice(headerAt, headerAt + headerBytes) };
+}
+
+/** The numbers at the front of a record; behind them, from `headerAt` on, are the header and the parts, and nothing else. */
+function readNumbers(
+  record: Uint8Array,
+  source: string,
+): { lengthBytes: number; headerBytes: number; runs: Uint32Array; headerAt: number } {
   const reader = new NumberReader(record, source);
   const headerBytes = reader.next("block header length", MAX_BLOCK_HEADER_BYTES);
   const lengthBytes = reader.next("window length", MAX_WINDOW_BYTES);
@@ -61,12 +90,7 @@ export function unpackWindow(record: Uint8Array, source: string): UnpackedWindow
     keptBytes += length;
   }
   reader.expectLeft(headerBytes + keptBytes);
-  const window = new Uint8Array(lengthBytes);
-  let at = reader.at + headerBytes;
-  for (let i = 0; i < runs.length; i += 2) {
-    window.set(record.subarray(at, at += runs[i + 1]!), runs[i]!);
-  }
-  return { window, blockHeader: record.slice(reader.at, reader.at + headerBytes) };
+  return { lengthBytes, headerBytes, runs, headerAt: reader.at };
 }
 
 /** LEB128: seven bits a byte, lowest first, the highest bit set where more follow. */

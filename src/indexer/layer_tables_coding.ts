@@ -1,5 +1,6 @@
 /** Checkpoints and spans in a layer index, and back. docs/format.md, "Layer index", tells the bytes. */
 import {
+  checkWindowRecord,
   MAX_CHECKPOINT_KIND,
   MAX_PREFIX_BYTES,
   MAX_SPAN_BYTES,
@@ -7,7 +8,6 @@ import {
   MAX_WINDOW_RECORD_BYTES,
   type Span,
   type StoredCheckpoint,
-  unpackWindow,
 } from "../archive/mod.ts";
 import { CorruptError } from "../base/mod.ts";
 import type { ByteReader } from "./byte_reader.ts";
@@ -106,10 +106,10 @@ function readRestart(reader: ByteReader, compressedBitOffset: number): Restart {
 /** An archive takes the record as it is, and finds out when it is read: on a worker, much later. */
 function checkWindow(reader: ByteReader, { blockBitOffset, prefixBytes, packedWindow }: Restart): void {
   try {
-    const { window, blockHeader } = unpackWindow(packedWindow, "layer index");
-    if (prefixBytes > window.length) reader.bad("prefixBytes", prefixBytes, `at most ${window.length}, the window's`);
-    if ((blockBitOffset === undefined) !== (blockHeader.length === 0)) {
-      reader.bad("packedWindow", `a block header of ${blockHeader.length} bytes`, "one where the place is in a block");
+    const { windowBytes, blockHeaderBytes } = checkWindowRecord(packedWindow, "layer index");
+    if (prefixBytes > windowBytes) reader.bad("prefixBytes", prefixBytes, `at most ${windowBytes}, the window's`);
+    if ((blockBitOffset === undefined) !== (blockHeaderBytes === 0)) {
+      reader.bad("packedWindow", `a block header of ${blockHeaderBytes} bytes`, "one where the place is in a block");
     }
   } catch (error) {
     if (!(error instanceof CorruptError) || error.details.subject !== "archive") throw error;
