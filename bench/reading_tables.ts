@@ -34,7 +34,7 @@ async function ofCold(): Promise<Aimed[]> {
   };
   return Object.entries(aims).flatMap(([network, aim]) => {
     const random = coldReads(rows).find((row) => row.network === network && row.reads === "all");
-    const first = coldReads(rows).find((row) => row.network === network && row.reads === "first of a span");
+    const first = coldReads(rows).find((row) => row.network === network && row.reads === "first of a run");
     const sequential = coldSequential(rows).find((row) => row.network === network);
     const found: Aimed[] = [];
     if (random !== undefined) {

@@ -20,7 +20,7 @@ export interface ColdReadsRow {
   readonly kind: "random";
   readonly network: string;
   /** All reads, or only those that were the first of their span: the others find it in the cache. */
-  readonly reads: "all" | "first of a span";
+  readonly reads: "all" | "first of a run";
   readonly count: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -84,7 +84,7 @@ async function measureRandom(
         fetchedBytes: traffic === undefined ? 0 : blobBytes(traffic),
         touchedBytes: chosen.touchedBytes,
       };
-      for (const reads of ["all", "first of a span"] as const) {
+      for (const reads of ["all", "first of a run"] as const) {
         const some = reads === "all" ? times : times.filter((_, number) => chosen.isFirst[number]);
         const [p50Ms, p99Ms] = [round(quantile(some, 0.5), 2), round(quantile(some, 0.99), 2)];
         rows.push({ kind: "random", network: network.name, reads, count: some.length, p50Ms, p99Ms, ...counts });

@@ -27,6 +27,18 @@ async function readText(path: string): Promise<string> {
   }
 }
 
+/** A profile that was read. */
+export interface NamedProfile {
+  /** The file that it is in. */
+  readonly path: string;
+  readonly ranges: readonly LayerRange[];
+}
+
+/** The profiles in these files. @throws {ClipError} as `readProfileFile`. */
+export async function readProfiles(paths: readonly string[]): Promise<NamedProfile[]> {
+  return await Promise.all(paths.map(async (path) => ({ path, ranges: await readProfileFile(path) })));
+}
+
 /** An archive with profiles, in pieces that follow one another, and all that it has of them. */
 export interface ProfiledArchive {
   readonly pieces: AsyncIterable<Uint8Array>;
@@ -34,17 +46,15 @@ export interface ProfiledArchive {
 }
 
 /**
- * The archive in `source` with these profiles behind what it has of them. @throws {ClipError} for what is wrong with one;
- * {UsageError} where they name nothing of the archive.
+ * The archive in `source` with these profiles behind what it has of them. @throws {UsageError} where they name nothing of
+ * the archive; {ClipError} where there are too many ranges.
  */
-export async function addProfiles(
+export function addProfiles(
   archive: Archive,
   source: RangeSource,
-  { paths, log }: { paths: readonly string[]; log: Logger },
-): Promise<ProfiledArchive> {
-  const parts = [archive.profile];
-  for (const path of paths) parts.push(await readProfileFor(archive, path, log));
-  const ranges = mergeProfiles(archive, parts);
+  { profiles, log }: { profiles: readonly NamedProfile[]; log: Logger },
+): ProfiledArchive {
+  const ranges = mergeProfiles(archive, [archive.profile, ...profiles.map((profile) => bind(archive, profile, log))]);
   if (ranges.length === 0) throw new UsageError(`nothing that the profiles name is in ${archive.description}`);
   return { pieces: withProfile(source, ranges), ranges };
 }
@@ -53,16 +63,16 @@ export async function addProfiles(
 export async function withProfiles(
   archive: readonly Uint8Array[],
   name: string,
-  profiles: { paths: readonly string[]; log: Logger },
+  added: { profiles: readonly NamedProfile[]; log: Logger },
 ): Promise<readonly Uint8Array[]> {
-  if (profiles.paths.length === 0) return archive;
+  if (added.profiles.length === 0) return archive;
   const source = bytesSource(concatenate(archive), name);
-  return await Array.fromAsync((await addProfiles(await openArchive(source), source, profiles)).pieces);
+  return await Array.fromAsync(addProfiles(await openArchive(source), source, added).pieces);
 }
 
-/** What the profile in `path` means for `archive`; what the image does not have is told of and left out. */
-async function readProfileFor(archive: Archive, path: string, log: Logger): Promise<readonly ProfileRange[]> {
-  const { ranges, unknownLayers, outside } = bindProfile(archive, await readProfileFile(path));
+/** What a profile means for `archive`; what the image does not have is told of and left out. */
+function bind(archive: Archive, { path, ranges: named }: NamedProfile, log: Logger): readonly ProfileRange[] {
+  const { ranges, unknownLayers, outside } = bindProfile(archive, named);
   if (unknownLayers.length > 0) {
     const count = unknownLayers.length === 1 ? "a layer" : `${unknownLayers.length} layers`;
     log.warn(`${path} names ${count} that the image does not have: left out`, { layer: unknownLayers[0] });

@@ -81,9 +81,9 @@ async function tellProgram(mountpoint: string, { folder }: MountSupervisor, prog
   }
 }
 
-function signal(mountpoint: string, { pid }: MountSupervisor, signal: "SIGHUP" | "SIGUSR1"): void {
+function signal(mountpoint: string, { pid }: MountSupervisor, name: "SIGHUP" | "SIGUSR1"): void {
   try {
-    Deno.kill(pid, signal);
+    Deno.kill(pid, name);
   } catch (error) {
     const because = error instanceof Deno.errors.NotFound ? "it has ended" : messageOf(error);
     throw new ClipError("io", `${mountpoint}: cannot tell its supervisor, process ${pid}: ${because}`);

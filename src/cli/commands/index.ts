@@ -13,7 +13,7 @@ import {
   writeFileAtomically,
 } from "../../base/mod.ts";
 import type { InflateName } from "../../codec/mod.ts";
-import { type LayerRange, profileStarts } from "../../content/mod.ts";
+import { profileStarts } from "../../content/mod.ts";
 import { hasFileCheckpoints, type IndexResult } from "../../indexer/mod.ts";
 import {
   formatImageReference,
@@ -33,7 +33,7 @@ import { path, requiredArgument } from "../basic_options.ts";
 import { inflateOption, registryOptions } from "../options.ts";
 import { checkOutput, defaultOutput } from "../output_file.ts";
 import { layerIndexesOption, layerIndexesRepository } from "../pulling_options.ts";
-import { readProfileFile, withProfiles } from "../profile_files.ts";
+import { readProfiles, withProfiles } from "../profile_files.ts";
 import { pushIndex, type PushingChoices, pushingFields } from "../pushing.ts";
 import { type RegistryChoices, sourceOptions } from "../registry_choices.ts";
 
@@ -131,7 +131,8 @@ async function indexOne(
 ): Promise<void> {
   const started = performance.now();
   if (output !== undefined) await checkOutput(output);
-  const profile = await readProfiles(scope.profiles);
+  const profiles = await readProfiles(scope.profiles);
+  const profile = profiles.flatMap(({ ranges }) => ranges);
   if (profile.length > 0 && !hasFileCheckpoints(scanOptions(indexing, scope.inflate))) {
     throw new UsageError("--profile goes with --checkpoints exact or file");
   }
@@ -148,7 +149,7 @@ async function indexOne(
     const indexed = await indexWithProgress(image, blobs, { ...choices, starts }, { io, log });
     // A name of a file that was not written would be looked for.
     const what = output ?? `index of ${formatImageReference(reference)}`;
-    const archive = await withProfiles(indexed.archive, what, { paths: scope.profiles, log });
+    const archive = await withProfiles(indexed.archive, what, { profiles, log });
     const result = { ...indexed, archiveBytes: archive.reduce((bytes, piece) => bytes + piece.length, 0) };
     if (output !== undefined) await writeFileAtomically(output, archive);
     io.out(`${summary(what, image, result, performance.now() - started)}\n`);
@@ -158,12 +159,6 @@ async function indexOne(
   } finally {
     blobs.close();
   }
-}
-
-async function readProfiles(paths: readonly string[]): Promise<LayerRange[]> {
-  const profiles: LayerRange[] = [];
-  for (const path of paths) profiles.push(...await readProfileFile(path));
-  return profiles;
 }
 
 function summary(what: string, image: Image, result: IndexResult, durationMs: number): string {

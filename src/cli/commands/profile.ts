@@ -24,7 +24,7 @@ import type { CommandContext } from "../io.ts";
 import { openArchiveFile } from "../open_archive_file.ts";
 import { optionalArgument, requiredArgument } from "../basic_options.ts";
 import { cacheDirOption, inflateOption } from "../options.ts";
-import { addProfiles, readProfileFile } from "../profile_files.ts";
+import { addProfiles, readProfileFile, readProfiles } from "../profile_files.ts";
 import { NO_REGISTRY } from "../registry_choices.ts";
 
 const ACTIONS = ["add", "show", "rm"] as const;
@@ -74,12 +74,10 @@ profile or an archive's profile names, with --text as the profile itself. rm tak
   },
 });
 
-async function add(file: string, profiles: readonly string[], context: CommandContext): Promise<void> {
+async function add(file: string, paths: readonly string[], context: CommandContext): Promise<void> {
   const archive = await openArchiveFile(file, context);
-  const { pieces, ranges } = await addProfiles(archive, wholeFile(file, context), {
-    paths: profiles,
-    log: context.log,
-  });
+  const profiles = await readProfiles(paths);
+  const { pieces, ranges } = addProfiles(archive, wholeFile(file, context), { profiles, log: context.log });
   await writeFileAtomically(file, pieces);
   context.io.out(`${file}: ${describe(ranges)}\n`);
 }
