@@ -12,7 +12,16 @@ import {
   OUTPUT_FULL,
   PROCEED,
 } from "./status";
-import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
+import {
+  distanceEntryOf,
+  distanceOf,
+  distanceSubtableEntry,
+  entriesAt,
+  lengthOf,
+  litlenOf,
+  litlenSubtableEntry,
+  SCALE,
+} from "./entries";
 import { END, ODD, SUBTABLE } from "./tables";
 import { logMatch } from "./log";
 
@@ -37,8 +46,8 @@ export function decodeCarefully(limit: u32, once: bool): i32 {
   const end = inputEnd << 3;
   while (true) {
     let at = position;
-    let bits = bitsAt(at) << 2;
-    let entry = litlenEntry(bits);
+    let bits = bitsAt(at) << <u64>SCALE;
+    let entry = litlenOf(entriesAt(bits));
     if (entry & SUBTABLE) entry = litlenSubtableEntry(entry, bits);
     at += entry & 63;
     if (at > end) return NEED_INPUT;
@@ -57,8 +66,8 @@ export function decodeCarefully(limit: u32, once: bool): i32 {
     }
     const length = lengthOf(entry, bits);
 
-    bits = bitsAt(at) << 2;
-    let distance = distanceEntry(bits);
+    bits = bitsAt(at) << <u64>SCALE;
+    let distance = distanceEntryOf(entriesAt(bits));
     if (distance & SUBTABLE) distance = distanceSubtableEntry(distance, bits);
     at += distance & 63;
     if (at > end) return NEED_INPUT;

@@ -2,17 +2,27 @@
  * The fast loop. inflate.ts says why it needs no bounds checks; this is how its time is spent.
  *
  * Most of it goes by in branches predicted wrongly, literal or match, and in the chain from one lookup to the next:
- * load, mask, shift, mask, load. So both possible next lookups, of the literal or length and of the distance, are begun
- * before the branch that decides which one it is: after a wrong guess the right one is already there. In the same way a
- * turn begins the next one's first lookups before it copies. Refills (one unaligned load, or-ed above what is left; bits
- * that are there already are or-ed with themselves) are placed where no lookup waits for them. Pieces of code that occur
- * several times are written out, since wasm has neither macros nor, in V8, several results kept in registers.
+ * load, mask, shift, mask, load. So the next lookup, one load for both codes, is begun before the branch that decides
+ * which of the two it is for: after a wrong guess the entry is already there. In the same way a turn begins the next
+ * one's first lookup before it copies. Refills (one unaligned load, or-ed above what is left; bits that are there already
+ * are or-ed with themselves) are placed where no lookup waits for them. Pieces of code that occur several times are
+ * written out, since wasm has neither macros nor, in V8, several results kept in registers.
  *
- * The bit buffer holds at least 54 bits after a refill: enough for two literals (22), a length (16; longer codes are
- * looked up after a refill) and the lookup of a distance (9), or for three literals and a lookup. Before a distance is
- * taken there is a refill, so that 26 bits are left after it (28): enough to look up what follows.
+ * The bit buffer holds at least 53 bits after a refill, and a turn begins with one. Enough for a length of the first
+ * level (16), a distance of the first level (22) and the lookup of what follows (11); or for two literals (22), a length
+ * and a lookup; or for three literals and a lookup. After literals, and where a code of a subtable is next, there is a
+ * refill before the distance (28 at most).
  */
-import { distanceEntry, distanceOf, distanceSubtableEntry, lengthOf, litlenEntry, litlenSubtableEntry } from "./entries";
+import {
+  distanceEntryOf,
+  distanceOf,
+  distanceSubtableEntry,
+  entriesAt,
+  lengthOf,
+  litlenOf,
+  litlenSubtableEntry,
+  SCALE,
+} from "./entries";
 import { LITLEN_BITS, LOG_ENTRY_BYTES, MAX_LENGTH, PATTERNS, STRIDES } from "./layout";
 import { historyStart, inputEnd, logEnd, out, position, setLogEnd, setOut, setPosition } from "./state";
 import { BAD_DISTANCE_SYMBOL, BAD_LITLEN_SYMBOL, BLOCK_END, DISTANCE_TOO_FAR, PROCEED } from "./status";
@@ -60,47 +70,44 @@ function decodeFast(mode: i32, limit: u32): i32 {
   const outLimit: u32 = limit - TURN_BYTES;
   const oldest = historyStart;
   const toPlain: u32 = mode == LOGGED ? plainBias() : 0;
-  const toBit: u32 = mode == LOGGED ? bitBias() + 2 : 0;
+  const toBit: u32 = mode == LOGGED ? bitBias() + SCALE : 0;
   let log = logEnd;
   let to = out;
   let status = PROCEED;
   let next = position >> 3;
   if (next > nextLimit || to > outLimit) return PROCEED;
-  let bits: u64 = (load<u64>(next) >> (position & 7)) << 2;
-  let left: u32 = 58 - (position & 7);
+  let bits: u64 = (load<u64>(next) >> (position & 7)) << <u64>SCALE;
+  let left: u32 = 56 + SCALE - (position & 7);
   next += 7;
-  let entry = litlenEntry(bits);
+  let entry = litlenOf(entriesAt(bits));
   let saved = bits;
   let count: u32 = entry & 63;
   bits >>= <u64>count;
   left -= count;
-  let follow = litlenEntry(bits);
-  let distance = distanceEntry(bits);
+  let follow = entriesAt(bits);
   do {
     if (entry < 0) {
       store<u8>(to, entry >> 16);
       to++;
-      entry = follow;
+      entry = litlenOf(follow);
       saved = bits;
       count = entry & 63;
       bits >>= <u64>count;
       left -= count;
-      follow = litlenEntry(bits);
-      distance = distanceEntry(bits);
+      follow = entriesAt(bits);
       if (entry < 0) {
         store<u8>(to, entry >> 16);
         to++;
-        entry = follow;
+        entry = litlenOf(follow);
         saved = bits;
         count = entry & 63;
         bits >>= <u64>count;
         left -= count;
-        follow = litlenEntry(bits);
-        distance = distanceEntry(bits);
+        follow = entriesAt(bits);
         if (entry < 0) {
           store<u8>(to, entry >> 16);
           to++;
-          entry = follow;
+          entry = litlenOf(follow);
           bits |= load<u64>(next) << <u64>left;
           next += (left ^ 63) >> 3;
           left |= 56;
@@ -108,17 +115,19 @@ function decodeFast(mode: i32, limit: u32): i32 {
           count = entry & 63;
           bits >>= <u64>count;
           left -= count;
-          follow = litlenEntry(bits);
-          distance = distanceEntry(bits);
+          follow = entriesAt(bits);
           continue;
         }
       }
+      bits |= load<u64>(next) << <u64>left;
+      next += (left ^ 63) >> 3;
+      left |= 56;
     }
-    bits |= load<u64>(next) << <u64>left;
-    next += (left ^ 63) >> 3;
-    left |= 56;
     if (entry & ODD) {
       if (entry & SUBTABLE) {
+        bits |= load<u64>(next) << <u64>left;
+        next += (left ^ 63) >> 3;
+        left |= 56;
         entry = litlenSubtableEntry(entry, saved);
         count = (entry & 63) - LITLEN_BITS;
         bits >>= <u64>count;
@@ -129,16 +138,15 @@ function decodeFast(mode: i32, limit: u32): i32 {
           bits |= load<u64>(next) << <u64>left;
           next += (left ^ 63) >> 3;
           left |= 56;
-          entry = litlenEntry(bits);
+          entry = litlenOf(entriesAt(bits));
           saved = bits;
           count = entry & 63;
           bits >>= <u64>count;
           left -= count;
-          follow = litlenEntry(bits);
-          distance = distanceEntry(bits);
+          follow = entriesAt(bits);
           continue;
         }
-        distance = distanceEntry(bits);
+        follow = entriesAt(bits);
       }
       if (entry & ODD) {
         status = entry & END ? BLOCK_END : BAD_LITLEN_SYMBOL;
@@ -147,8 +155,14 @@ function decodeFast(mode: i32, limit: u32): i32 {
     }
     const length = lengthOf(entry, saved);
 
+    let distance = distanceEntryOf(follow);
     if (distance & ODD) {
-      if (distance & SUBTABLE) distance = distanceSubtableEntry(distance, bits);
+      if (distance & SUBTABLE) {
+        distance = distanceSubtableEntry(distance, bits);
+        bits |= load<u64>(next) << <u64>left;
+        next += (left ^ 63) >> 3;
+        left |= 56;
+      }
       if (distance & ODD) {
         status = BAD_DISTANCE_SYMBOL;
         break;
@@ -170,7 +184,7 @@ function decodeFast(mode: i32, limit: u32): i32 {
       store<u32>(log, ((to - from) << 9) | length, 8);
       log += LOG_ENTRY_BYTES;
     }
-    entry = litlenEntry(bits);
+    entry = litlenOf(entriesAt(bits));
     bits |= load<u64>(next) << <u64>left;
     next += (left ^ 63) >> 3;
     left |= 56;
@@ -178,8 +192,7 @@ function decodeFast(mode: i32, limit: u32): i32 {
     count = entry & 63;
     bits >>= <u64>count;
     left -= count;
-    follow = litlenEntry(bits);
-    distance = distanceEntry(bits);
+    follow = entriesAt(bits);
 
     const end = to + length;
     if (to - from >= 16) {
@@ -207,7 +220,7 @@ function decodeFast(mode: i32, limit: u32): i32 {
   } while (next <= nextLimit && to <= outLimit);
   // The entry begun for the next turn is not taken.
   if (status == PROCEED) left += entry & 63;
-  setPosition((next << 3) - left + 2);
+  setPosition((next << 3) - left + SCALE);
   setOut(to);
   if (mode == LOGGED) setLogEnd(log);
   return status;

@@ -45,7 +45,7 @@ import {
   PROCEED,
   TOO_MANY_SYMBOLS,
 } from "./status";
-import { buildFixedTables, buildTable } from "./tables";
+import { buildFixedTables, buildTable, joinTables } from "./tables";
 
 /** The next 57 bits or more from bit `at` on, the first in bit 0. */
 // @ts-ignore: decorator
@@ -134,6 +134,7 @@ function readDynamicHeader(afterType: u32, end: u32): i32 {
   if (!buildTable(DISTANCE, DISTANCE_BITS, LENGTHS + litlenCount, distanceCount, DISTANCE_MEANINGS, true)) {
     return BAD_DISTANCE_CODES;
   }
+  joinTables();
   setPosition(at);
   setPhase(IN_CODES);
   return PROCEED;

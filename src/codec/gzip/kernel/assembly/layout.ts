@@ -2,10 +2,11 @@
  * Where everything lies in the kernel's linear memory. There is no allocator and no static data: these constants are
  * the whole map, and kernel.ts repeats none of them (it asks the exported functions).
  *
- *       0  LITLEN    decoding table of literals and lengths; being at 0, its index is its address
- *    16Ki  DISTANCE  decoding table of distances
- *    24Ki  PRECODE … small tables and scratch
- *    32Ki  MAP …     what is told from the log
+ *       0  ENTRIES   first levels of the two decoding tables, side by side; being at 0, their index is their address
+ *    16Ki  LITLEN    decoding table of literals and lengths
+ *    28Ki  DISTANCE  decoding table of distances
+ *    32Ki  PRECODE … small tables and scratch
+ *    40Ki  MAP …     what is told from the log
  *    64Ki  INPUT     compressed bytes, then slack
  *   130Ki  OUTPUT    history and new output, then slack
  *  1315Ki  LOG       matches
@@ -25,12 +26,17 @@ export const PRECODE_BITS: u32 = 7;
  * 2^6 / 7 · 32 < 293, with the first level 805 of 1,024.
  */
 
+/**
+ * For each value of LITLEN_BITS bits, 8 bytes: the first-level entry of the literal/length code, and that of the distance
+ * code that starts with the first DISTANCE_BITS of the same bits.
+ */
+export const ENTRIES: u32 = 0;
 /** Literal/length table, 3,072 entries of 4 bytes. */
-export const LITLEN: u32 = 0;
+export const LITLEN: u32 = ENTRIES + (8 << LITLEN_BITS);
 /** Distance table, 1,024 entries of 4 bytes. */
-export const DISTANCE: u32 = 16 << 10;
+export const DISTANCE: u32 = LITLEN + (12 << 10);
 /** Table of code length codes, 128 entries of 4 bytes. */
-export const PRECODE: u32 = 24 << 10;
+export const PRECODE: u32 = 32 << 10;
 /** Code lengths, a byte each: 19 of the precode, or up to 286 + 30; 288 + 32 for the fixed codes. */
 export const LENGTHS: u32 = PRECODE + 512;
 /** How many symbols have each code length: 16 u32. */
@@ -40,20 +46,20 @@ export const OFFSETS: u32 = COUNTS + 64;
 /** Symbols in the order of their codes, u16 each, up to 288. */
 export const SORTED: u32 = OFFSETS + 64;
 /** What each literal/length symbol means: 288 entries of 4 bytes, without code lengths. */
-export const LITLEN_MEANINGS: u32 = 27 << 10;
+export const LITLEN_MEANINGS: u32 = 35 << 10;
 /** What each distance symbol means: 32 entries of 4 bytes, without code lengths. */
 export const DISTANCE_MEANINGS: u32 = LITLEN_MEANINGS + 288 * 4;
 /** What each code length symbol means: 19 entries of 4 bytes, without code lengths. */
 export const PRECODE_MEANINGS: u32 = DISTANCE_MEANINGS + 32 * 4;
 /** For each distance 0–15, 16 bytes: i mod distance, for repeating short patterns. Index 0 is not used. */
-export const PATTERNS: u32 = 30 << 10;
+export const PATTERNS: u32 = 38 << 10;
 /** For each distance 0–15, how many bytes the whole patterns in 16 bytes make: a byte each. */
 export const STRIDES: u32 = PATTERNS + 256;
 /** The order in which the code lengths of the precode are stored: 19 bytes. */
 export const PRECODE_ORDER: u32 = STRIDES + 16;
 
 /** A bit map of the 32 KiB before a place. */
-export const MAP: u32 = 32 << 10;
+export const MAP: u32 = 40 << 10;
 /** Its length. */
 export const MAP_BYTES: u32 = 4 << 10;
 /** The distance of the places that are weighed, as a power of two: 1 KiB. */
@@ -63,7 +69,7 @@ export const CELL_COUNT: u32 = 2304;
 /** Steps of the weight from place to place: one i32 more than there are places. */
 export const CELLS: u32 = MAP + MAP_BYTES;
 /** Steps of the weight from byte to byte of one cell: one i32 more than it has bytes. */
-export const NEAR: u32 = 48 << 10;
+export const NEAR: u32 = 56 << 10;
 
 /** The furthest a match reaches back. */
 export const MAX_DISTANCE: u32 = 32 << 10;
