@@ -1,5 +1,5 @@
 import { deflateRawSync } from "node:zlib";
-import { ClipError, formatBytes, sha256Bytes, writeU64 } from "../base/mod.ts";
+import { ClipError, concatenate, formatBytes, sha256Bytes, writeU64 } from "../base/mod.ts";
 import { encodeTree } from "./encode_tree.ts";
 import {
   align8,
@@ -18,8 +18,6 @@ import {
   SECTION_NAMES,
   SectionId,
   type SectionName,
-  SPAN,
-  SPAN_BYTES,
 } from "./layout.ts";
 import { WindowGroups } from "./window_groups.ts";
 import type { ArchiveContents, ImageInfo, StoredCheckpoint } from "./model.ts";
@@ -43,7 +41,7 @@ export function packContents(contents: ArchiveContents): PackedSection[] {
     config: contents.config,
     checkpoints,
     windows,
-    spans: encodeSpans(contents),
+    spans: concatenate(contents.layers.map(({ spans }) => spans.bytes)),
     ...encodeTree(contents.root),
   };
   const plainBytes = Object.values(sections).reduce((sum, { length }) => sum + length, -windows.length);
@@ -219,18 +217,4 @@ function encodeCheckpoints(all: readonly StoredCheckpoint[]): { checkpoints: Uin
     });
   });
   return { checkpoints, windows: windows.finish() };
-}
-
-function encodeSpans(contents: ArchiveContents): Uint8Array {
-  const spans = contents.layers.flatMap((layer) => layer.spans);
-  const section = new Uint8Array(spans.length * SPAN_BYTES);
-  const view = new DataView(section.buffer);
-  spans.forEach((span, index) => {
-    const at = index * SPAN_BYTES;
-    writeU64(view, at + SPAN.plainOffset.at, span.plainOffset);
-    view.setUint32(at + SPAN.checkpoint.at, span.checkpoint, true);
-    view.setUint32(at + SPAN.compressedBytes.at, span.compressedBytes, true);
-    section.set(span.digest, at + SPAN.digest.at);
-  });
-  return section;
 }

@@ -18,6 +18,7 @@ export * from "./model.ts";
 export { Archive, openArchive } from "./open_archive.ts";
 export { encodeProfile, type ProfileRange } from "./profile_section.ts";
 export { type SectionInfo, type SectionTable } from "./read_sections.ts";
+export { SpanList, SpanListWriter } from "./span_list.ts";
 export { Tree, type TreeBytes } from "./tree.ts";
 export { treeDigest } from "./tree_digest.ts";
 export {

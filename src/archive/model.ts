@@ -1,5 +1,6 @@
 /** What an archive says, apart from how it is laid out: the types that a writer takes and a reader gives. */
 import type { ByteString, Digest } from "../base/mod.ts";
+import type { SpanList } from "./span_list.ts";
 
 /** A file's data in one layer, contiguous. */
 export interface DataPlace {
@@ -152,7 +153,7 @@ export interface ArchiveContents {
     /** At least 2, ascending: the start and the final one. */
     readonly checkpoints: readonly StoredCheckpoint[];
     /** Ascending, the first at 0; none where the layer has no plain bytes. */
-    readonly spans: readonly Span[];
+    readonly spans: SpanList;
   }[];
   /** The root directory. */
   readonly root: TreeNode;

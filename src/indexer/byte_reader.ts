@@ -72,15 +72,14 @@ export class ByteReader {
     return value;
   }
 
-  /** The next `length` bytes, in a fresh array. */
-  raw(field: string, length: number): Uint8Array<ArrayBuffer> {
+  /** The next `length` bytes: a view. */
+  raw(field: string, length: number): Uint8Array {
     this.#need(field, length);
-    this.#at += length;
-    return this.#bytes.slice(this.#at - length, this.#at) as Uint8Array<ArrayBuffer>;
+    return this.#bytes.subarray(this.#at, this.#at += length);
   }
 
-  /** A number of bytes, at most `max`, and the bytes in a fresh array. */
-  counted(field: string, max: number): Uint8Array<ArrayBuffer> {
+  /** A number of bytes, at most `max`, and the bytes: a view. */
+  counted(field: string, max: number): Uint8Array {
     return this.raw(field, this.count(field, max));
   }
 

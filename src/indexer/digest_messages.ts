@@ -1,7 +1,7 @@
 /** What a digest Worker and the thread that makes the plain bytes say to each other, through a port. */
-import type { PlainError } from "../base/mod.ts";
+import type { Digest, PlainError } from "../base/mod.ts";
 import type { PlainRing } from "./plain_ring.ts";
-import type { PlainDigests, SpanLimits } from "./stream_digester.ts";
+import type { SpanLimits } from "./stream_digester.ts";
 
 /** To the Worker: a stream begins; it comes through the ring. */
 export interface DigestStart {
@@ -9,7 +9,7 @@ export interface DigestStart {
   readonly limits: SpanLimits;
 }
 
-/** From the Worker, once a stream has ended. */
+/** From the Worker, once a stream has ended. The records of the spans are transferred. */
 export type FromDigestWorker =
-  | { readonly type: "digests"; readonly digests: PlainDigests }
+  | { readonly type: "digests"; readonly diffId: Digest; readonly spanRecords: Uint8Array<ArrayBuffer> }
   | { readonly type: "failed"; readonly error: PlainError };

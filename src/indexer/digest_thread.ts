@@ -1,3 +1,4 @@
+import { SpanList } from "../archive/mod.ts";
 import { ClipError, fromPlainError } from "../base/mod.ts";
 import type { DigestStart, FromDigestWorker } from "./digest_messages.ts";
 import type { PlainDigester } from "./plain_digester.ts";
@@ -48,7 +49,7 @@ export class ThreadDigester {
     const result = Promise.withResolvers<PlainDigests>();
     result.promise.catch(() => {}); // told to whoever finishes; a scan that failed does not
     this.#port.onmessage = ({ data }: MessageEvent<FromDigestWorker>) => {
-      if (data.type === "digests") result.resolve(data.digests);
+      if (data.type === "digests") result.resolve({ diffId: data.diffId, spans: new SpanList(data.spanRecords) });
       else result.reject(fromPlainError(data.error));
     };
     this.#port.postMessage({ ring, limits } satisfies DigestStart);

@@ -6,11 +6,12 @@ import { batchBytes, type PlainDigests, type SpanLimits, StreamDigester } from "
 
 // The only message is the port by which streams are told of.
 self.onmessage = ({ data: port }: MessageEvent<MessagePort>) => {
-  const reply = (message: FromDigestWorker) => port.postMessage(message);
+  const reply = (message: FromDigestWorker, transfer: Transferable[] = []) => port.postMessage(message, transfer);
   port.onmessage = ({ data }: MessageEvent<DigestStart>) => {
     const reader = new PlainRingReader(data.ring);
     try {
-      reply({ type: "digests", digests: digestStream(reader, data.limits) });
+      const { diffId, spans } = digestStream(reader, data.limits);
+      reply({ type: "digests", diffId, spanRecords: spans.bytes }, [spans.bytes.buffer]);
     } catch (error) {
       reader.abandon();
       reply({ type: "failed", error: toPlainError(error) });

@@ -1,9 +1,9 @@
 import { ClipError, fromPlainError } from "../base/mod.ts";
 import { DigestThread } from "./digest_thread.ts";
 import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
-import { decodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
+import type { LayerIndexKey } from "./layer_index.ts";
 import type { InflateName } from "../codec/mod.ts";
-import type { LayerScan, ScanBounds } from "./layer_scan.ts";
+import type { ScanBounds } from "./layer_scan.ts";
 
 /** Pieces under way to a Worker before the network has to wait. */
 const MAX_PIECES_UNDER_WAY = 4;
@@ -27,13 +27,6 @@ export interface LayerJob {
   readonly onCompressed: (chunk: Uint8Array) => void;
   /** Told how many plain bytes have been scanned so far. */
   readonly onPlain: (plainBytes: number) => void;
-}
-
-/** What came of a layer. */
-export interface LayerResult {
-  readonly scan: LayerScan;
-  /** The same, encoded. */
-  readonly index: Uint8Array;
 }
 
 /** A Worker that scans layers one at a time, and one that digests for it where that is wanted. */
@@ -75,10 +68,10 @@ export class LayerScanThread {
   }
 
   /**
-   * Scans one layer; the bytes wait where the Worker falls behind.
+   * Scans one layer, and returns its layer index; the bytes wait where the Worker falls behind.
    * @throws what the chunks, the callbacks or the scan throw; after that the thread is of no more use.
    */
-  async scan(job: LayerJob): Promise<LayerResult> {
+  async scan(job: LayerJob): Promise<Uint8Array> {
     this.#onPlain = job.onPlain;
     this.#post({
       type: "start",
@@ -97,7 +90,7 @@ export class LayerScanThread {
     await this.#until(() => this.#result !== undefined);
     const index = this.#result!;
     this.#result = undefined;
-    return { scan: (await decodeLayerIndex(index, `layer ${job.key.layerDigest}`)).scan, index };
+    return index;
   }
 
   /** Ends the Workers at once. */

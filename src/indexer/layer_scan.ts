@@ -1,5 +1,5 @@
 /** What one pass over a layer tells, as plain data that can travel between threads and be kept by layer digest. */
-import type { Span, StoredCheckpoint } from "../archive/mod.ts";
+import type { SpanList, StoredCheckpoint } from "../archive/mod.ts";
 import type { Digest } from "../base/mod.ts";
 import type { StrategyName } from "../codec/mod.ts";
 import type { EntryList } from "./entry_list.ts";
@@ -43,7 +43,7 @@ export interface LayerScan {
   /** At least 2, ascending: the start and the final one. */
   readonly checkpoints: readonly StoredCheckpoint[];
   /** Ascending, the first at 0; none where the layer has no plain bytes. */
-  readonly spans: readonly Span[];
+  readonly spans: SpanList;
   /** In the order of the layer. */
   readonly entries: EntryList;
   /** Odd but harmless things, for the log. */

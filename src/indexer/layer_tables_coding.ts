@@ -6,7 +6,8 @@ import {
   MAX_SPAN_BYTES,
   MAX_SPAN_COMPRESSED_BYTES,
   MAX_WINDOW_RECORD_BYTES,
-  type Span,
+  type SpanList,
+  SpanListWriter,
   type StoredCheckpoint,
 } from "../archive/mod.ts";
 import { CorruptError } from "../base/mod.ts";
@@ -118,7 +119,7 @@ function checkWindow(reader: ByteReader, { blockBitOffset, prefixBytes, packedWi
 }
 
 /** How many there are, and each relative to the one before. */
-export function writeSpans(writer: ByteWriter, spans: readonly Span[]): void {
+export function writeSpans(writer: ByteWriter, spans: SpanList): void {
   writer.count(spans.length);
   let plainOffset = 0;
   let checkpoint = 0;
@@ -135,12 +136,12 @@ export function writeSpans(writer: ByteWriter, spans: readonly Span[]): void {
  * Spans such as an archive can hold: the first at 0, ascending, none too long, each with a checkpoint at or before it;
  * none where the layer is empty. @throws {CorruptError}
  */
-export function readSpans(reader: ByteReader, sizes: LayerSizes, checkpoints: readonly StoredCheckpoint[]): Span[] {
+export function readSpans(reader: ByteReader, sizes: LayerSizes, checkpoints: readonly StoredCheckpoint[]): SpanList {
   reader.within("spans");
   const { plainBytes } = sizes;
   const count = reader.count("number", Math.floor(reader.remainingBytes / MIN_SPAN_BYTES));
   if ((count === 0) !== (plainBytes === 0)) reader.bad("number", count, plainBytes === 0 ? 0 : "at least 1");
-  const spans: Span[] = [];
+  const spans = new SpanListWriter();
   let plainOffset = 0;
   let checkpoint = 0;
   for (let row = 0; row < count; row++) {
@@ -155,11 +156,11 @@ export function readSpans(reader: ByteReader, sizes: LayerSizes, checkpoints: re
     const start = Math.floor(checkpoints[checkpoint]!.compressedBitOffset / 8);
     const most = Math.min(sizes.compressedBytes - start, MAX_SPAN_COMPRESSED_BYTES);
     const compressedBytes = reader.count("compressedBytes", most);
-    spans.push({ plainOffset, checkpoint, compressedBytes, digest: reader.raw("digest", DIGEST_BYTES) });
+    spans.add({ plainOffset, checkpoint, compressedBytes, digest: reader.raw("digest", DIGEST_BYTES) });
   }
   const lastBytes = plainBytes - plainOffset;
   if (count > 0 && (lastBytes <= 0 || lastBytes > MAX_SPAN_BYTES)) {
     reader.bad("plainOffset", plainOffset, `below ${plainBytes}, by ${MAX_SPAN_BYTES} at most`);
   }
-  return spans;
+  return spans.finish();
 }

@@ -1,5 +1,12 @@
 import { assert, ClipError, formatBytes, GIB, KIB, MIB } from "../base/mod.ts";
-import { MAX_SPAN_COMPRESSED_BYTES, packWindow, type Span, type StoredCheckpoint } from "../archive/mod.ts";
+import {
+  MAX_SPAN_COMPRESSED_BYTES,
+  packWindow,
+  type Span,
+  type SpanList,
+  SpanListWriter,
+  type StoredCheckpoint,
+} from "../archive/mod.ts";
 import {
   type Checkpoint,
   codecForLayer,
@@ -173,15 +180,24 @@ export class LayerScanner {
     };
   }
 
-  #withCompressedBytes(spans: PlainDigests["spans"]): Span[] {
-    return spans.map((span, index) => {
-      const end = this.#cuts.get(spans[index + 1]?.plainOffset ?? this.#plainBytes);
-      const isLast = spans[index + 1]?.checkpoint !== span.checkpoint;
-      if (end === undefined || isLast) return { ...span, compressedBytes: 0 };
-      const start = Math.floor(this.#checkpoints[span.checkpoint]!.compressedBitOffset / 8);
-      const compressedBytes = Math.ceil(end / 8) - start;
-      return { ...span, compressedBytes: compressedBytes > MAX_SPAN_COMPRESSED_BYTES ? 0 : compressedBytes };
-    });
+  #withCompressedBytes(spans: SpanList): SpanList {
+    const writer = new SpanListWriter();
+    let before: Span | undefined;
+    for (const span of spans) {
+      if (before !== undefined) writer.add({ ...before, compressedBytes: this.#compressedBytesTo(before, span) });
+      before = span;
+    }
+    if (before !== undefined) writer.add(before);
+    return writer.finish();
+  }
+
+  /** Those that make all of a span, from its checkpoint on; 0 where they are all up to the next checkpoint. */
+  #compressedBytesTo(span: Span, next: Span): number {
+    const end = this.#cuts.get(next.plainOffset);
+    if (end === undefined || next.checkpoint !== span.checkpoint) return 0;
+    const start = Math.floor(this.#checkpoints[span.checkpoint]!.compressedBitOffset / 8);
+    const compressedBytes = Math.ceil(end / 8) - start;
+    return compressedBytes > MAX_SPAN_COMPRESSED_BYTES ? 0 : compressedBytes;
   }
 
   #onPlain(bytes: Uint8Array): void {

@@ -10,7 +10,8 @@ import {
 import type { InflateName } from "../codec/mod.ts";
 import { type BlobStore, isNonDistributable, type LayerDescriptor } from "../oci/mod.ts";
 import { type LayerIndexes, layerIndexKey } from "./index_cache.ts";
-import { LayerScanThread } from "./layer_pool.ts";
+import { type LayerJob, LayerScanThread } from "./layer_pool.ts";
+import { decodeLayerIndex } from "./layer_index.ts";
 import type { LayerScan, LayerStarts, ScanLayerOptions } from "./layer_scan.ts";
 import { type BoundOptions, checkKnown, LearntBytes, scanBounds } from "./scan_bounds.ts";
 
@@ -143,9 +144,15 @@ async function scanUnknown(
     layers[largest]!.sizeBytes >= LEAST_BYTES_DIGESTED_APART;
   const runThread = async () => {
     const thread = new LayerScanThread({ digestApart });
+    const readLayer = async (job: LayerJob) => {
+      const index = await thread.scan(job);
+      // What follows takes memory of its own.
+      if (queue.length === 0) thread.close();
+      return index;
+    };
     try {
       for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
-        const scan = await scanLayer(thread, layers[number]!, number, blobs, { ...options, signal });
+        const scan = await scanLayer(readLayer, layers[number]!, number, blobs, { ...options, signal });
         learnt.add(scan);
         scans.set(layers[number]!.digest, scan);
       }
@@ -169,7 +176,7 @@ function layerName(layer: LayerDescriptor, number: number): string {
 }
 
 async function scanLayer(
-  thread: LayerScanThread,
+  readLayer: (job: LayerJob) => Promise<Uint8Array>,
   layer: LayerDescriptor,
   number: number,
   blobs: BlobStore,
@@ -191,7 +198,7 @@ async function scanLayer(
     });
   report(false);
   try {
-    const { scan, index } = await thread.scan({
+    const index = await readLayer({
       mediaType: layer.mediaType,
       key: layerIndexKey(layer, options),
       inflate: options.inflate ?? "kernel",
@@ -205,6 +212,7 @@ async function scanLayer(
       },
       onPlain: (bytes) => plainBytes = bytes,
     });
+    const { scan } = await decodeLayerIndex(index, name);
     plainBytes = scan.plainBytes;
     checkDigest(layer, scan, { name, actualDigest: digester.digest() });
     checkScan(layer, scan, name);

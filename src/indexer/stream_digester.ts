@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import type { Span } from "../archive/mod.ts";
+import { type SpanList, SpanListWriter } from "../archive/mod.ts";
 import { type Digest, Digester } from "../base/mod.ts";
 
 /** How spans are cut. */
@@ -16,8 +16,8 @@ export interface SpanLimits {
 export interface PlainDigests {
   /** Of the whole stream. */
   readonly diffId: Digest;
-  /** Ascending, from the first byte to the last; none where there are no bytes. */
-  readonly spans: readonly Omit<Span, "compressedBytes">[];
+  /** Ascending, from the first byte to the last; none where there are no bytes. Their compressed bytes are 0: not known. */
+  readonly spans: SpanList;
 }
 
 /** Digesting goes in steps of so much: enough that a call costs nothing, little enough to be still in a cache. */
@@ -45,7 +45,7 @@ export class StreamDigester {
   #limits: SpanLimits;
   #whole = new Digester();
   #wholeTo = 0;
-  #spans: Omit<Span, "compressedBytes">[] = [];
+  #spans = new SpanListWriter();
   #span: Hash | undefined;
   #spansTo = 0;
   #spanStart = 0;
@@ -93,7 +93,7 @@ export class StreamDigester {
   finish(): PlainDigests {
     this.#digestSpansTo(this.#wholeTo, true);
     this.#closeSpan();
-    return { diffId: this.#whole.digest(), spans: this.#spans };
+    return { diffId: this.#whole.digest(), spans: this.#spans.finish() };
   }
 
   /** All checkpoints before `plainOffset` are known; with `isEnd` there are no others. */
@@ -128,9 +128,8 @@ export class StreamDigester {
 
   #closeSpan(): void {
     if (this.#span === undefined) return;
-    // A Buffer would arrive in another thread as something else.
-    const digest = new Uint8Array(this.#span.digest());
-    this.#spans.push({ plainOffset: this.#spanStart, checkpoint: this.#spanCheckpoint, digest });
+    const digest = this.#span.digest();
+    this.#spans.add({ plainOffset: this.#spanStart, checkpoint: this.#spanCheckpoint, compressedBytes: 0, digest });
     this.#span = undefined;
     this.#spanStart = this.#spansTo;
   }

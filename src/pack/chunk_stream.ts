@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type ByteString, type Digest, sha256Bytes, toByteString } from "../base/mod.ts";
-import type { ArchiveContents, Span, StoredCheckpoint } from "../archive/mod.ts";
+import { type ArchiveContents, SpanListWriter, type StoredCheckpoint } from "../archive/mod.ts";
 import { CheckpointKind } from "../codec/mod.ts";
 import { CompressPool } from "./compress_pool.ts";
 import type { CompressedChunk, Compression } from "./compress_messages.ts";
@@ -57,7 +57,7 @@ export class ChunkStream {
   #plainBytes = 0;
   #blobBytes = 0;
   #checkpoints: StoredCheckpoint[] = [];
-  #spans: Span[] = [];
+  #spans = new SpanListWriter();
   #written: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
 
@@ -133,7 +133,7 @@ export class ChunkStream {
         plainBytes: this.#plainBytes,
       },
       checkpoints: this.#checkpoints,
-      spans: this.#spans,
+      spans: this.#spans.finish(),
     };
   }
 
@@ -171,7 +171,7 @@ export class ChunkStream {
 
   async #writeFrame(plainOffset: number, { frame, digest, buffer }: CompressedChunk): Promise<void> {
     this.#addCheckpoint(this.#spans.length === 0 ? CheckpointKind.start : CheckpointKind.member, plainOffset);
-    this.#spans.push({ plainOffset, checkpoint: this.#spans.length, compressedBytes: 0, digest });
+    this.#spans.add({ plainOffset, checkpoint: this.#spans.length, compressedBytes: 0, digest });
     this.#blobHash.update(frame);
     this.#blobBytes += frame.length;
     await this.#write(frame);

@@ -57,9 +57,8 @@ function isPlain(value: unknown): value is object {
 
 Deno.test("writing leaves the contents as they are", () => {
   const of = contents(sampleTree(), sampleLayers());
-  const before = structuredClone(of);
   archiveBytes(of);
-  assert.deepEqual(of, before);
+  assert.deepEqual(of, contents(sampleTree(), sampleLayers()));
 });
 
 Deno.test("equal times, owners and modes cost next to nothing", () => {

@@ -5,8 +5,10 @@ import {
   compareArchives,
   openArchive,
   SPAN,
+  type Span,
   SPAN_BYTES,
   spanAt,
+  SpanList,
 } from "../../src/archive/mod.ts";
 import { sha256Bytes } from "../../src/base/mod.ts";
 import { memoryRangeSource } from "../memory_range_source.ts";
@@ -71,9 +73,9 @@ Deno.test("checkpoints and spans come back as they went in, layer after layer", 
   });
   layers.forEach(({ spans, info }, number) => {
     const plain = layerBytes(number, info.plainBytes);
-    spans.forEach((span, index) => {
+    [...spans].forEach((span, index, all) => {
       const of = tables.firstSpan[number]! + index;
-      const end = spans[index + 1]?.plainOffset ?? info.plainBytes;
+      const end = all[index + 1]?.plainOffset ?? info.plainBytes;
       assert.equal(tables.spanOffsets[of], span.plainOffset);
       assert.equal(tables.spanEnd(number, of), end);
       assert.equal(tables.spanCheckpoint(number, of), tables.firstCheckpoint[number]! + span.checkpoint);
@@ -217,8 +219,8 @@ Deno.test("a layer has two checkpoints at least, and spans if it has bytes", asy
 });
 
 /** A layer whose spans are other ones. */
-function withSpans(model: LayerModel, change: (span: LayerModel["spans"][number]) => object): LayerModel {
-  return { ...model, spans: model.spans.map((span) => ({ ...span, ...change(span) })) };
+function withSpans(model: LayerModel, change: (span: Span) => Partial<Span>): LayerModel {
+  return { ...model, spans: SpanList.of([...model.spans].map((span) => ({ ...span, ...change(span) }))) };
 }
 
 Deno.test("the compressed end of a span is the next checkpoint behind it, from whichever it is made", async () => {

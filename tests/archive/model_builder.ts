@@ -16,6 +16,7 @@ import {
   S_IFLNK,
   S_IFREG,
   type Span,
+  SpanList,
   type StoredCheckpoint,
   type TreeNode,
 } from "../../src/archive/mod.ts";
@@ -111,7 +112,7 @@ export function layer(
     compressedBytes,
     plainBytes,
   };
-  return { info, checkpoints, spans };
+  return { info, checkpoints, spans: SpanList.of(spans) };
 }
 
 function checkpoint(kind: number, plain: Uint8Array, plainOffset: number, compressedBitOffset: number) {

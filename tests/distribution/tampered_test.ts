@@ -1,7 +1,13 @@
 /** Indexes that somebody has tampered with: what is caught when. docs/security.md says the same in words. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { type ArchiveContents, openArchive, type Span, type StoredCheckpoint } from "../../src/archive/mod.ts";
+import {
+  type ArchiveContents,
+  openArchive,
+  type Span,
+  SpanList,
+  type StoredCheckpoint,
+} from "../../src/archive/mod.ts";
 import { bytesSource, equalBytes } from "../../src/base/mod.ts";
 import { verifyLayers } from "../../src/content/mod.ts";
 import { verifyIndex } from "../../src/distribution/mod.ts";
@@ -124,9 +130,9 @@ async function changed(
 ): Promise<Uint8Array> {
   const of = (contents: ArchiveContents): ArchiveContents => {
     const [first, ...rest] = contents.layers;
-    const layer = { ...first!, checkpoints: [...first!.checkpoints], spans: [...first!.spans] };
-    change(layer);
-    return { ...contents, layers: [layer, ...rest] };
+    const { checkpoints, spans } = { checkpoints: [...first!.checkpoints], spans: [...first!.spans] };
+    change({ checkpoints, spans });
+    return { ...contents, layers: [{ ...first!, checkpoints, spans: SpanList.of(spans) }, ...rest] };
   };
   return (await archiveOf(layers, SMALL_SPANS, of)).bytes;
 }

@@ -1,5 +1,6 @@
 /** What layers may take of time and memory. */
 import assert from "node:assert/strict";
+import { SpanList } from "../../src/archive/mod.ts";
 import { ClipError, GIB, KIB, MIB } from "../../src/base/mod.ts";
 import { EntryList, LayerScanner, mergeLayers } from "../../src/indexer/mod.ts";
 import { LearntBytes, scanBounds } from "../../src/indexer/scan_bounds.ts";
@@ -89,7 +90,7 @@ test("what scans hold is bounded together", () => {
     plainBytes: 1,
     diffId: descriptorOf(tarLayer()).diffId,
     checkpoints: [{ ...checkpoint, blockBitOffset: undefined, packedWindow: window }],
-    spans: [],
+    spans: SpanList.of([]),
     entries: EntryList.of([]),
     warnings: [],
   };

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import fc from "fast-check";
 import { ClipError, CorruptError, type Digest } from "../../src/base/mod.ts";
-import { packWindow } from "../../src/archive/mod.ts";
+import { packWindow, SpanList } from "../../src/archive/mod.ts";
 import {
   decodeLayerIndex,
   encodeLayerIndex,
@@ -134,9 +134,6 @@ test("the result holds nothing of the bytes it was read from", async () => {
   const decoded = await decodeLayerIndex(bytes, "x");
   bytes.fill(0);
   assert.deepEqual(decoded.scan, scan);
-  for (const { packedWindow } of decoded.scan.checkpoints) {
-    assert.equal(packedWindow.buffer.byteLength, packedWindow.length);
-  }
 });
 
 test("every flipped byte is noticed, and every cut", async () => {
@@ -224,11 +221,14 @@ const WRONG: readonly (readonly [field: string, change: (scan: LayerScan) => Par
   })],
   [".compressedBitOffset", ({ compressedBytes }) => ({ compressedBytes: compressedBytes >> 1 })],
   [".plainOffset", ({ plainBytes }) => ({ plainBytes: plainBytes + 512 })],
-  ["spans.number", () => ({ spans: [] })],
-  ["spans[0].plainOffset", ({ spans }) => ({ spans: spans.slice(1) })],
-  ["spans[1].plainOffset", ({ spans }) => ({ spans: [spans[0]!, ...spans] })],
-  ["spans[0].checkpoint", ({ spans: [first, ...more] }) => ({ spans: [{ ...first!, checkpoint: 1 }, ...more] })],
-  ["spans[0].checkpoint", ({ spans: [first] }) => ({ spans: [{ ...first!, checkpoint: 1000 }] })],
+  ["spans.number", () => ({ spans: SpanList.of([]) })],
+  ["spans[0].plainOffset", ({ spans: [, ...more] }) => ({ spans: SpanList.of(more) })],
+  ["spans[1].plainOffset", ({ spans: [first, ...more] }) => ({ spans: SpanList.of([first!, first!, ...more]) })],
+  [
+    "spans[0].checkpoint",
+    ({ spans: [first, ...more] }) => ({ spans: SpanList.of([{ ...first!, checkpoint: 1 }, ...more]) }),
+  ],
+  ["spans[0].checkpoint", ({ spans: [first] }) => ({ spans: SpanList.of([{ ...first!, checkpoint: 1000 }]) })],
   ["entries[0].mode", () => ({ entries: EntryList.of([file("a", 512, { mode: 0o10000 })]) })],
   ["entries[0].path", () => ({ entries: EntryList.of([file("")]) })],
   ["entries[0].path", () => ({ entries: EntryList.of([file("x".repeat(16_385))]) })],

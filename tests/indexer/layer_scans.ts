@@ -2,7 +2,7 @@
 import { STRATEGY_NAMES } from "../../src/codec/mod.ts";
 import fc from "fast-check";
 import { type Digest, fromByteString } from "../../src/base/mod.ts";
-import { packWindow, type Span, type StoredCheckpoint } from "../../src/archive/mod.ts";
+import { packWindow, type Span, SpanList, type StoredCheckpoint } from "../../src/archive/mod.ts";
 import { EntryList, type LayerIndexKey, type LayerScan } from "../../src/indexer/mod.ts";
 import type { SparseRun, TarEntry } from "../../src/tar/mod.ts";
 
@@ -203,7 +203,18 @@ export const anyScan: fc.Arbitrary<LayerScan> = fc.record({
     }
   }
   const compressedBytes = Math.ceil(compressedBitOffset / 8);
-  return { codec, compressedBytes, plainBytes, diffId, checkpoints, spans, entries: EntryList.of(entries), warnings };
+  return {
+    codec,
+    compressedBytes,
+    plainBytes,
+    diffId,
+    checkpoints,
+    spans: SpanList.of(spans),
+    entries: EntryList.of(entries),
+    warnings,
+  };
 }).filter(({ spans, plainBytes }) =>
-  spans.every(({ plainOffset }, i) => (spans[i + 1]?.plainOffset ?? plainBytes) - plainOffset <= 256 * 1024 * 1024)
+  [...spans].every(({ plainOffset }, i, all) =>
+    (all[i + 1]?.plainOffset ?? plainBytes) - plainOffset <= 256 * 1024 * 1024
+  )
 );

@@ -55,14 +55,15 @@ function checkScan(result: LayerScan, plain: Uint8Array, options: ScanLayerOptio
   assert.equal(result.checkpoints[0]!.kind, CheckpointKind.start);
   assert.equal(result.checkpoints.at(-1)!.kind, CheckpointKind.final);
   assert.equal(result.checkpoints.at(-1)!.plainOffset, plain.length);
-  result.spans.forEach((span, i) => {
-    const end = result.spans[i + 1]?.plainOffset ?? plain.length;
+  const spans = [...result.spans];
+  spans.forEach((span, i) => {
+    const end = spans[i + 1]?.plainOffset ?? plain.length;
     assert.deepEqual(Uint8Array.from(span.digest), Uint8Array.from(sha256Bytes(plain.subarray(span.plainOffset, end))));
     const before = result.checkpoints.findLastIndex((checkpoint) => checkpoint.plainOffset <= span.plainOffset);
     assert.equal(span.checkpoint, before, `checkpoint of span ${i}`);
   });
   for (const checkpoint of result.checkpoints.slice(0, -1)) {
-    assert(result.spans.some((span) => span.plainOffset === checkpoint.plainOffset), "every checkpoint begins a span");
+    assert(spans.some((span) => span.plainOffset === checkpoint.plainOffset), "every checkpoint begins a span");
   }
   const gaps = result.checkpoints.slice(1).map((next, i) => next.plainOffset - result.checkpoints[i]!.plainOffset);
   assert(Math.max(...gaps) <= 2 * options.spacingBytes, `checkpoints ${Math.max(...gaps)} bytes apart`);
@@ -100,7 +101,7 @@ test("one block of all the data: spans without checkpoints, and the same however
     const { start, final } = CheckpointKind;
     assert.deepEqual(whole.checkpoints.map(({ kind }) => kind), [start, final]);
     assert(whole.spans.length > 30, "spans of 384 KiB at most");
-    const compressedBytes = whole.spans.map((span) => span.compressedBytes);
+    const compressedBytes = [...whole.spans].map((span) => span.compressedBytes);
     assert.equal(compressedBytes.pop(), 0, "the last takes all there is");
     assert(compressedBytes.every((bytes, i) => bytes > (compressedBytes[i - 1] ?? 0) && bytes < blob.length));
     checkScan(whole, plain, { ...SMALL_SPANS, spacingBytes: plain.length });
