@@ -13,12 +13,12 @@ import {
   PROCEED,
 } from "./status";
 import {
-  distanceEntryOf,
+  distanceEntry,
   distanceOf,
   distanceSubtableEntry,
   entriesAt,
   lengthOf,
-  litlenOf,
+  litlenEntry,
   litlenSubtableEntry,
   SCALE,
 } from "./entries";
@@ -47,7 +47,7 @@ export function decodeCarefully(limit: u32, once: bool): i32 {
   while (true) {
     let at = position;
     let bits = bitsAt(at) << <u64>SCALE;
-    let entry = litlenOf(entriesAt(bits));
+    let entry = litlenEntry(entriesAt(bits));
     if (entry & SUBTABLE) entry = litlenSubtableEntry(entry, bits);
     at += entry & 63;
     if (at > end) return NEED_INPUT;
@@ -67,7 +67,7 @@ export function decodeCarefully(limit: u32, once: bool): i32 {
     const length = lengthOf(entry, bits);
 
     bits = bitsAt(at) << <u64>SCALE;
-    let distance = distanceEntryOf(entriesAt(bits));
+    let distance = distanceEntry(entriesAt(bits));
     if (distance & SUBTABLE) distance = distanceSubtableEntry(distance, bits);
     at += distance & 63;
     if (at > end) return NEED_INPUT;

@@ -4,31 +4,28 @@
  */
 import { DISTANCE_BITS, LITLEN_BITS } from "./layout";
 
-/** How far the bit buffer is shifted left: masked, it is the offset of a pair of entries, 8 bytes. */
+/** How far the bit buffer is shifted left: masked, it is the offset of two entries, 8 bytes. */
 export const SCALE: u32 = 3;
 
-/**
- * The first-level entries of what is at the front of `bits`, both of them: of the literal/length code in the lower half,
- * of the distance code in the upper.
- */
+/** Where the first-level entries of both codes are for what is at the front of `bits`. */
 // @ts-ignore: decorator
 @inline
-export function entriesAt(bits: u64): u64 {
-  return load<u64>(<u32>bits & (((1 << LITLEN_BITS) - 1) << SCALE));
+export function entriesAt(bits: u64): u32 {
+  return <u32>bits & (((1 << LITLEN_BITS) - 1) << SCALE);
 }
 
-/** Of a pair, the entry of the literal/length code. */
+/** The entry of the literal/length code at `entriesAt`. */
 // @ts-ignore: decorator
 @inline
-export function litlenOf(entries: u64): i32 {
-  return <i32>entries;
+export function litlenEntry(at: u32): i32 {
+  return load<i32>(at);
 }
 
-/** Of a pair, the entry of the distance code. */
+/** The entry of the distance code at `entriesAt`. */
 // @ts-ignore: decorator
 @inline
-export function distanceEntryOf(entries: u64): u32 {
-  return <u32>(entries >> 32);
+export function distanceEntry(at: u32): u32 {
+  return load<u32>(at, 4);
 }
 
 /** The entry in the subtable that `entry` refers to. */

@@ -2,9 +2,9 @@
  * The fast loop. inflate.ts says why it needs no bounds checks; this is how its time is spent.
  *
  * Most of it goes by in branches predicted wrongly, literal or match, and in the chain from one lookup to the next:
- * load, mask, shift, mask, load. So the next lookup, one load for both codes, is begun before the branch that decides
- * which of the two it is for: after a wrong guess the entry is already there. In the same way a turn begins the next
- * one's first lookup before it copies. Refills (one unaligned load, or-ed above what is left; bits that are there already
+ * load, mask, shift, mask, load. So the next lookup is begun before the branch that decides which of the codes it is for:
+ * after a wrong guess the right entry, which lies beside the other one, is soon there. In the same way a turn begins the
+ * next one's first lookup before it copies. Refills (one unaligned load, or-ed above what is left; bits that are there already
  * are or-ed with themselves) are placed where no lookup waits for them. Pieces of code that occur several times are
  * written out, since wasm has neither macros nor, in V8, several results kept in registers.
  *
@@ -14,12 +14,12 @@
  * refill before the distance (28 at most).
  */
 import {
-  distanceEntryOf,
+  distanceEntry,
   distanceOf,
   distanceSubtableEntry,
   entriesAt,
   lengthOf,
-  litlenOf,
+  litlenEntry,
   litlenSubtableEntry,
   SCALE,
 } from "./entries";
@@ -79,35 +79,38 @@ function decodeFast(mode: i32, limit: u32): i32 {
   let bits: u64 = (load<u64>(next) >> (position & 7)) << <u64>SCALE;
   let left: u32 = 56 + SCALE - (position & 7);
   next += 7;
-  let entry = litlenOf(entriesAt(bits));
+  let entry = litlenEntry(entriesAt(bits));
   let saved = bits;
   let count: u32 = entry & 63;
   bits >>= <u64>count;
   left -= count;
-  let follow = entriesAt(bits);
+  let at = entriesAt(bits);
+  let follow = litlenEntry(at);
   do {
     if (entry < 0) {
       store<u8>(to, entry >> 16);
       to++;
-      entry = litlenOf(follow);
+      entry = follow;
       saved = bits;
       count = entry & 63;
       bits >>= <u64>count;
       left -= count;
-      follow = entriesAt(bits);
+      at = entriesAt(bits);
+      follow = litlenEntry(at);
       if (entry < 0) {
         store<u8>(to, entry >> 16);
         to++;
-        entry = litlenOf(follow);
+        entry = follow;
         saved = bits;
         count = entry & 63;
         bits >>= <u64>count;
         left -= count;
-        follow = entriesAt(bits);
+        at = entriesAt(bits);
+        follow = litlenEntry(at);
         if (entry < 0) {
           store<u8>(to, entry >> 16);
           to++;
-          entry = litlenOf(follow);
+          entry = follow;
           bits |= load<u64>(next) << <u64>left;
           next += (left ^ 63) >> 3;
           left |= 56;
@@ -115,7 +118,8 @@ function decodeFast(mode: i32, limit: u32): i32 {
           count = entry & 63;
           bits >>= <u64>count;
           left -= count;
-          follow = entriesAt(bits);
+          at = entriesAt(bits);
+          follow = litlenEntry(at);
           continue;
         }
       }
@@ -138,15 +142,17 @@ function decodeFast(mode: i32, limit: u32): i32 {
           bits |= load<u64>(next) << <u64>left;
           next += (left ^ 63) >> 3;
           left |= 56;
-          entry = litlenOf(entriesAt(bits));
+          entry = litlenEntry(entriesAt(bits));
           saved = bits;
           count = entry & 63;
           bits >>= <u64>count;
           left -= count;
-          follow = entriesAt(bits);
+          at = entriesAt(bits);
+          follow = litlenEntry(at);
           continue;
         }
-        follow = entriesAt(bits);
+        at = entriesAt(bits);
+        follow = litlenEntry(at);
       }
       if (entry & ODD) {
         status = entry & END ? BLOCK_END : BAD_LITLEN_SYMBOL;
@@ -155,7 +161,7 @@ function decodeFast(mode: i32, limit: u32): i32 {
     }
     const length = lengthOf(entry, saved);
 
-    let distance = distanceEntryOf(follow);
+    let distance = distanceEntry(at);
     if (distance & ODD) {
       if (distance & SUBTABLE) {
         distance = distanceSubtableEntry(distance, bits);
@@ -184,7 +190,7 @@ function decodeFast(mode: i32, limit: u32): i32 {
       store<u32>(log, ((to - from) << 9) | length, 8);
       log += LOG_ENTRY_BYTES;
     }
-    entry = litlenOf(entriesAt(bits));
+    entry = litlenEntry(entriesAt(bits));
     bits |= load<u64>(next) << <u64>left;
     next += (left ^ 63) >> 3;
     left |= 56;
@@ -192,7 +198,8 @@ function decodeFast(mode: i32, limit: u32): i32 {
     count = entry & 63;
     bits >>= <u64>count;
     left -= count;
-    follow = entriesAt(bits);
+    at = entriesAt(bits);
+    follow = litlenEntry(at);
 
     const end = to + length;
     if (to - from >= 16) {

@@ -47,7 +47,12 @@ import {
 } from "./status";
 import { buildFixedTables, buildTable, joinTables } from "./tables";
 
-/** The next 57 bits or more from bit `at` on, the first in bit 0. */
+/** What `bitsAt` gives at least. */
+const MIN_BITS_AT: u32 = 57;
+/** The longest code of a code length, with its extra bits. */
+const MAX_LENGTH_BITS: u32 = 7 + 7;
+
+/** The next MIN_BITS_AT bits or more from bit `at` on, the first in bit 0. */
 // @ts-ignore: decorator
 @inline
 export function bitsAt(at: u32): u64 {
@@ -96,7 +101,8 @@ function readDynamicHeader(afterType: u32, end: u32): i32 {
   if (litlenCount > 286 || distanceCount > 30) return TOO_MANY_SYMBOLS;
 
   if (at + precodeCount * 3 > end) return NEED_INPUT;
-  memory.fill(LENGTHS, 0, 19);
+  v128.store(LENGTHS, i64x2.splat(0));
+  v128.store(LENGTHS + 16, i64x2.splat(0));
   bits = bitsAt(at);
   for (let i: u32 = 0; i < precodeCount; i++) {
     // The 57 bits at hand are just those of all 19 lengths.
@@ -108,24 +114,30 @@ function readDynamicHeader(afterType: u32, end: u32): i32 {
   const total = litlenCount + distanceCount;
   let done: u32 = 0;
   while (done < total) {
+    const start = at;
     bits = bitsAt(at);
-    const entry = load<u32>(PRECODE + ((<u32>bits & ((1 << PRECODE_BITS) - 1)) << 2));
-    const symbol = entry >> 16;
-    at += entry & 63;
-    if (symbol < 16) {
+    do {
+      const entry = load<u32>(PRECODE + ((<u32>bits & ((1 << PRECODE_BITS) - 1)) << 2));
+      const symbol = entry >> 16;
+      at += entry & 63;
+      bits >>= <u64>(entry & 63);
+      if (symbol < 16) {
+        if (at > end) return NEED_INPUT;
+        store<u8>(LENGTHS + done, symbol);
+        done++;
+        continue;
+      }
+      const extraBits: u32 = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
+      const extra = <u32>bits & ((1 << extraBits) - 1);
+      at += extraBits;
+      bits >>= <u64>extraBits;
       if (at > end) return NEED_INPUT;
-      store<u8>(LENGTHS + done, symbol);
-      done++;
-      continue;
-    }
-    const extraBits: u32 = symbol == 16 ? 2 : symbol == 17 ? 3 : 7;
-    const extra = <u32>(bits >> (entry & 63)) & ((1 << extraBits) - 1);
-    at += extraBits;
-    if (at > end) return NEED_INPUT;
-    const repeat = (symbol == 18 ? 11 : 3) + extra;
-    if ((symbol == 16 && done == 0) || done + repeat > total) return BAD_REPEAT;
-    memory.fill(LENGTHS + done, symbol == 16 ? load<u8>(LENGTHS + done - 1) : 0, repeat);
-    done += repeat;
+      const repeat: u32 = (symbol == 18 ? 11 : 3) + extra;
+      if ((symbol == 16 && done == 0) || done + repeat > total) return BAD_REPEAT;
+      const repeated = i8x16.splat(symbol == 16 ? load<u8>(LENGTHS + done - 1) : 0);
+      for (let i: u32 = 0; i < repeat; i += 16) v128.store(LENGTHS + done + i, repeated);
+      done += repeat;
+    } while (done < total && at - start <= MIN_BITS_AT - MAX_LENGTH_BITS);
   }
   if (load<u8>(LENGTHS + 256) == 0) return NO_END_OF_BLOCK;
 

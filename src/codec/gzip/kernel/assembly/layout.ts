@@ -39,10 +39,10 @@ export const DISTANCE: u32 = LITLEN + (12 << 10);
 export const PRECODE: u32 = 32 << 10;
 /** Code lengths, a byte each: 19 of the precode, or up to 286 + 30; 288 + 32 for the fixed codes. */
 export const LENGTHS: u32 = PRECODE + 512;
-/** How many symbols have each code length: 16 u32. */
+/** How many symbols have each code length: 16 u32, and three times as much while they are counted. */
 export const COUNTS: u32 = LENGTHS + 512;
 /** Where the next symbol of each code length goes in SORTED: 16 u32. */
-export const OFFSETS: u32 = COUNTS + 64;
+export const OFFSETS: u32 = COUNTS + 4 * 64;
 /** Symbols in the order of their codes, u16 each, up to 288. */
 export const SORTED: u32 = OFFSETS + 64;
 /** What each literal/length symbol means: 288 entries of 4 bytes, without code lengths. */
