@@ -1,6 +1,6 @@
 /**
- * Holds the source against the house rules of docs/architecture.md: who may import whom, folders entered by mod.ts
- * alone, sizes of files and functions, forbidden names, and that importing a module does nothing.
+ * Holds the source against the house rules of docs/architecture.md: who may import whom, folders entered by mod.ts (or
+ * early.ts) alone, sizes of files and functions, forbidden names, and that importing a module does nothing.
  * Prints one line a fault; exit status 1 if there is any.
  */
 
@@ -22,6 +22,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   library: [...ROOMS, "content", "indexer", "mount", "base"],
   cli: [...ROOMS, "content", "indexer", "distribution", "mount", "bundle", "extract", "library", "pack", "base"],
 };
+
+/** By which others enter a folder: all of it; or what is begun before it is loaded, which imports nothing. */
+const ENTRY = /^src\/[a-z]+\/(mod|early)\.ts$/;
 
 const MAX_FILE_LINES = 350;
 const MAX_FUNCTION_LINES = 70;
@@ -58,6 +61,7 @@ function checkImports(path: string, text: string): void {
   const pattern = /(?:^|\n)\s*(?:import|export)\b[^;"']*?\bfrom\s*["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']/g;
   for (const match of text.matchAll(pattern)) {
     const specifier = match[1] ?? match[2]!;
+    if (path.endsWith("/early.ts")) fault(path, `imports ${specifier}: it is to be loaded before anything else`);
     if (!specifier.startsWith(".")) {
       if (specifier.startsWith("jsr:") || specifier.startsWith("http")) fault(path, `imports ${specifier}`);
       continue;
@@ -67,7 +71,7 @@ function checkImports(path: string, text: string): void {
     if (other === undefined) fault(path, `imports ${target}, which is outside src/`);
     else if (other !== room) {
       if (!MAY_IMPORT[room]?.includes(other)) fault(path, `${room} may not import ${other} (${target})`);
-      if (target !== `src/${other}/mod.ts`) fault(path, `enters ${other} by ${target} instead of its mod.ts`);
+      if (!ENTRY.test(target)) fault(path, `enters ${other} by ${target} instead of its mod.ts`);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { startLayerWorkerEarly } from "../indexer/early.ts";
 import type { Command } from "./command.ts";
 
 /** A row of the table of commands. Loading one loads nothing of the others: starting up is part of every mount. */
@@ -6,6 +7,8 @@ export interface CommandEntry {
   /** One sentence, as `clip help` shows it. */
   readonly summary: string;
   readonly load: () => Promise<Command>;
+  /** Begins, before it is loaded, what it is going to need; the function that comes back ends what has not been used. */
+  readonly early?: () => () => void;
 }
 
 /** Every subcommand, in the order of `clip help`. To add one: a file in commands/ and a row here. */
@@ -14,6 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: "index",
     summary: "Read an image's layers once and write a .clip file.",
     load: async () => (await import("./commands/index.ts")).index,
+    early: startLayerWorkerEarly,
   },
   {
     name: "create",

@@ -61,7 +61,14 @@ async function dispatch(args: readonly string[], io: Io, debugging: Debugging): 
   }
   const wanted = name === "--version" || name === "-V" ? "version" : name;
   const entry = COMMANDS.find((candidate) => candidate.name === wanted);
-  if (entry !== undefined) return await runCommand(entry.name, await entry.load(), rest, io, debugging);
+  if (entry !== undefined) {
+    const endEarly = entry.early?.();
+    try {
+      return await runCommand(entry.name, await entry.load(), rest, io, debugging);
+    } finally {
+      endEarly?.();
+    }
+  }
   io.err(`clip: error: there is no command ${JSON.stringify(name)}${await suggestion(name)}\n`);
   return ExitStatus.usage;
 }

@@ -30,39 +30,52 @@ export function wholeWindow(bytes: Uint8Array): Window {
  * @param map A bit a byte, from the lowest of each: the last of its bits is for the last byte of the history.
  */
 export function markedWindow(history: Uint8Array, map: Uint8Array, keptLastBytes: number): Window {
-  const starts: number[] = [];
-  const ends: number[] = [];
+  /** The starts of the parts and their ends, exclusive, in turn. */
+  const edges: number[] = [];
   const keep = (from: number, endExclusive: number) => {
-    if (ends.length > 0 && from - ends.at(-1)! <= MAX_KEPT_GAP_BYTES) {
-      ends[ends.length - 1] = Math.max(ends.at(-1)!, endExclusive);
-    } else {
-      starts.push(from);
-      ends.push(endExclusive);
-    }
+    if (edges.length > 0 && from - edges.at(-1)! <= MAX_KEPT_GAP_BYTES) edges[edges.length - 1] = endExclusive;
+    else edges.push(from, endExclusive);
   };
   const firstBit = map.length * 8 - history.length;
-  for (let bit = firstBit; bit < map.length * 8 - keptLastBytes;) {
-    const bits = map[bit >> 3]!;
-    if (bits === 0) {
-      bit = (bit | 7) + 1;
-      continue;
-    }
-    if ((bits & (1 << (bit & 7))) !== 0) keep(bit - firstBit, bit - firstBit + 1);
-    bit++;
+  const endBit = map.length * 8 - keptLastBytes;
+  for (let bit = nextBit(map, firstBit, endBit, 0); bit < endBit;) {
+    const end = nextBit(map, bit, endBit, ALL_BITS);
+    keep(bit - firstBit, end - firstBit);
+    bit = nextBit(map, end, endBit, 0);
   }
   if (keptLastBytes > 0) keep(history.length - keptLastBytes, history.length);
-  if (starts.length === 0) return NO_WINDOW;
-  const origin = starts[0]!;
-  const runs = new Uint32Array(starts.length * 2);
-  const bytes = new Uint8Array(ends.reduce((sum, end, i) => sum + end - starts[i]!, 0));
+  if (edges.length === 0) return NO_WINDOW;
+  const origin = edges[0]!;
+  const runs = new Uint32Array(edges.length);
+  for (let i = 0; i < edges.length; i += 2) {
+    runs[i] = edges[i]! - origin;
+    runs[i + 1] = edges[i + 1]! - edges[i]!;
+  }
+  return { lengthBytes: history.length - origin, runs, bytes: joinParts(history, edges) };
+}
+
+const ALL_BITS = 0xff;
+
+/** The first bit from `from` on that `map` has, its bytes changed by `flip`, or else `endExclusive`. */
+function nextBit(map: Uint8Array, from: number, endExclusive: number, flip: number): number {
+  for (let bit = from; bit < endExclusive; bit = (bit | 7) + 1) {
+    const bits = (map[bit >> 3]! ^ flip) >> (bit & 7);
+    if (bits !== 0) return Math.min(bit + 31 - Math.clz32(bits & -bits), endExclusive);
+  }
+  return endExclusive;
+}
+
+/** What is between each start and end, end to end. */
+function joinParts(history: Uint8Array, edges: readonly number[]): Uint8Array {
+  let length = 0;
+  for (let i = 0; i < edges.length; i += 2) length += edges[i + 1]! - edges[i]!;
+  const bytes = new Uint8Array(length);
   let filled = 0;
-  starts.forEach((start, i) => {
-    runs[2 * i] = start - origin;
-    runs[2 * i + 1] = ends[i]! - start;
-    bytes.set(history.subarray(start, ends[i]!), filled);
-    filled += ends[i]! - start;
-  });
-  return { lengthBytes: history.length - origin, runs, bytes };
+  for (let i = 0; i < edges.length; i += 2) {
+    // Most have a few bytes: a call for each would take longer.
+    for (let at = edges[i]!; at < edges[i + 1]!; at++) bytes[filled++] = history[at]!;
+  }
+  return bytes;
 }
 
 /** The window at its full length for a decoder; bytes that are not kept are `fill`. */

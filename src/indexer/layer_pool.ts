@@ -1,5 +1,6 @@
 import { ClipError, fromPlainError } from "../base/mod.ts";
 import { DigestThread } from "./digest_thread.ts";
+import { takeLayerWorker } from "./early.ts";
 import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
 import type { LayerIndexKey } from "./layer_index.ts";
 import type { InflateName } from "../codec/mod.ts";
@@ -41,7 +42,7 @@ export class LayerScanThread {
 
   /** Starts the Workers. @param options `digestApart`: whether plain bytes are digested in a thread of their own. */
   constructor({ digestApart }: { digestApart: boolean }) {
-    this.#worker = new Worker(new URL("./layer_worker.ts", import.meta.url), { type: "module" });
+    this.#worker = takeLayerWorker();
     this.#worker.onmessage = ({ data }: MessageEvent<FromLayerWorker>) => this.#onMessage(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
