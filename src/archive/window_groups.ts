@@ -18,27 +18,30 @@ export interface WindowGroup {
  * each alone; a cold read has to inflate the whole group, so that groups are kept short.
  */
 export class WindowGroups {
-  #stored: Uint8Array[] = [];
+  #stored = new Uint8Array(WINDOW_GROUP_BYTES);
   #storedBytes = 0;
-  #open: { record: Uint8Array; place: (group: WindowGroup, windowOffset: number) => void }[] = [];
-  #openBytes = 0;
+  /** The open group. */
+  #plain = new Uint8Array(WINDOW_GROUP_BYTES);
+  #plainBytes = 0;
+  #open: { windowOffset: number; place: (group: WindowGroup, windowOffset: number) => void }[] = [];
 
   /** Adds a record; `place` is called once its group is closed. Nothing happens for an empty record. */
   add(record: Uint8Array, place: (group: WindowGroup, windowOffset: number) => void): void {
     if (record.length === 0) return;
-    if (this.#openBytes > 0 && this.#openBytes + record.length > WINDOW_GROUP_BYTES) this.#close();
-    this.#open.push({ record, place });
-    this.#openBytes += record.length;
+    if (this.#plainBytes > 0 && this.#plainBytes + record.length > WINDOW_GROUP_BYTES) this.#close();
+    this.#open.push({ windowOffset: this.#plainBytes, place });
+    this.#plain = put(record, this.#plain, this.#plainBytes);
+    this.#plainBytes += record.length;
   }
 
   /** Closes the last group; the section. */
   finish(): Uint8Array {
     if (this.#open.length > 0) this.#close();
-    return join(this.#stored, this.#storedBytes);
+    return this.#stored.subarray(0, this.#storedBytes);
   }
 
   #close(): void {
-    const plain = join(this.#open.map(({ record }) => record), this.#openBytes);
+    const plain = this.#plain.subarray(0, this.#plainBytes);
     const stored = deflateRawSync(plain, { level: 9 });
     const group: WindowGroup = {
       offset: this.#storedBytes,
@@ -46,24 +49,19 @@ export class WindowGroups {
       plainBytes: plain.length,
       crc32: crc32(plain) >>> 0,
     };
-    let windowOffset = 0;
-    for (const { record, place } of this.#open) {
-      place(group, windowOffset);
-      windowOffset += record.length;
-    }
-    this.#stored.push(stored);
+    for (const { windowOffset, place } of this.#open) place(group, windowOffset);
+    // Copied: as it is, it would keep several times its length.
+    this.#stored = put(stored, this.#stored, this.#storedBytes);
     this.#storedBytes += stored.length;
     this.#open = [];
-    this.#openBytes = 0;
+    this.#plainBytes = 0;
   }
 }
 
-function join(parts: readonly Uint8Array[], lengthBytes: number): Uint8Array {
-  const joined = new Uint8Array(lengthBytes);
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
+/** `all` with `bytes` at `at`: the same array, or a longer one in its place. */
+function put(bytes: Uint8Array, all: Uint8Array<ArrayBuffer>, at: number): Uint8Array<ArrayBuffer> {
+  const end = at + bytes.length;
+  const room = end <= all.length ? all : new Uint8Array(all.buffer.transfer(Math.max(end, 2 * all.length)));
+  room.set(bytes, at);
+  return room;
 }

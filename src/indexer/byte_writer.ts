@@ -1,4 +1,4 @@
-import { type ByteString, ClipError, formatBytes } from "../base/mod.ts";
+import { type ByteString, ClipError, formatBytes, KIB } from "../base/mod.ts";
 
 const SEVEN_BITS = 128;
 /** Most bytes that a count takes: 53 bits in sevens. */
@@ -9,13 +9,17 @@ const MAX_COUNT_BYTES = 8;
  * first, the eighth bit set in all bytes but the last. What it writes, {@linkcode ByteReader} reads.
  */
 export class ByteWriter {
-  #bytes = new Uint8Array(64 * 1024);
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
   #maxBytes: number;
 
-  /** @param maxBytes More than these are refused with a ClipError of code `limit`. */
-  constructor(maxBytes: number) {
+  /**
+   * @param maxBytes More than these are refused with a ClipError of code `limit`.
+   * @param roomBytes As many as will come, about: there is room for them from the beginning.
+   */
+  constructor(maxBytes: number, roomBytes: number = 64 * KIB) {
     this.#maxBytes = maxBytes;
+    this.#bytes = new Uint8Array(Math.min(roomBytes, maxBytes));
   }
 
   /** A byte, 0 to 255. */

@@ -1,6 +1,6 @@
 /**
- * What a scan of one layer found, as bytes: what a layer's Worker sends, what the index cache keeps, and what can be
- * handed on beside the layer. docs/format.md, "Layer index", tells the format with reasons.
+ * What a scan of one layer found, as bytes: what the index cache keeps, and what can be handed on beside the layer. Its
+ * body is what a layer's Worker sends. docs/format.md, "Layer index", tells the format with reasons.
  *
  *     0   magic          9 bytes
  *     9   zero           1 byte
@@ -14,13 +14,23 @@
  */
 import { createHash } from "node:crypto";
 import { deflateRawSync } from "node:zlib";
-import { ClipError, CorruptError, type Digest, equalBytes, GIB, messageOf, parseDigest } from "../base/mod.ts";
+import {
+  ClipError,
+  CorruptError,
+  type Digest,
+  equalBytes,
+  GIB,
+  KIB,
+  messageOf,
+  MIB,
+  parseDigest,
+} from "../base/mod.ts";
 import { inflateInto } from "../archive/mod.ts";
 import { STRATEGY_NAMES } from "../codec/mod.ts";
 import { ByteReader } from "./byte_reader.ts";
 import { ByteWriter } from "./byte_writer.ts";
 import { readEntries, writeEntries } from "./entry_list.ts";
-import type { LayerScan, ScanLayerOptions } from "./layer_scan.ts";
+import { type LayerScan, learntBytes, type ScanLayerOptions } from "./layer_scan.ts";
 import { readCheckpoints, readSpans, writeCheckpoints, writeSpans } from "./layer_tables_coding.ts";
 
 /** Version of the bytes that this code writes, and the only one it reads. */
@@ -75,7 +85,12 @@ export interface LayerIndex {
  * zlib that Deno carries). @throws {ClipError} `limit` beyond 1 GiB, undeflated.
  */
 export function encodeLayerIndex(scan: LayerScan, key: LayerIndexKey): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(MAX_BODY_BYTES);
+  return packLayerIndex(encodeLayerBody(scan, key));
+}
+
+/** The body of the same, not deflated. @throws {ClipError} as `encodeLayerIndex`. */
+export function encodeLayerBody(scan: LayerScan, key: LayerIndexKey): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter(MAX_BODY_BYTES, KIB + learntBytes(scan));
   const text = (value: string) => writer.counted(new TextEncoder().encode(value));
   text(key.layerDigest);
   writer.count(key.scanRevision);
@@ -89,8 +104,12 @@ export function encodeLayerIndex(scan: LayerScan, key: LayerIndexKey): Uint8Arra
   writeCheckpoints(writer, scan.checkpoints);
   writeSpans(writer, scan.spans);
   writeEntries(writer, scan.entries);
-  const body = writer.written();
-  const packed = deflateRawSync(body, { level: DEFLATE_LEVEL });
+  return writer.written();
+}
+
+/** A layer index of this body, at offset 0 of a buffer of its own. */
+export function packLayerIndex(body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const packed = deflateRawSync(body, { level: DEFLATE_LEVEL, chunkSize: MIB });
   const bytes = new Uint8Array(LAYER_INDEX_HEADER_BYTES + packed.length);
   const view = new DataView(bytes.buffer);
   bytes.set(MAGIC, LAYER_INDEX_HEADER.magic.at);
@@ -109,8 +128,12 @@ export function encodeLayerIndex(scan: LayerScan, key: LayerIndexKey): Uint8Arra
  * @throws {ClipError} `unsupported` for another version.
  */
 export async function decodeLayerIndex(bytes: Uint8Array, source: string): Promise<LayerIndex> {
+  return decodeLayerBody(await unpackLayerIndex(bytes, source), source);
+}
+
+/** What a body says, checked as by `decodeLayerIndex`. Entries and windows are views of it. @throws {CorruptError} */
+export function decodeLayerBody(body: Uint8Array, source: string): LayerIndex {
   const subject = "layer index";
-  const body = await readBody(bytes, source);
   const reader = new ByteReader(body, { subject, source });
   const digest = (field: string) =>
     parseDigest(reader.countedUnits(field, MAX_DIGEST_BYTES), { subject, field, source });
@@ -151,7 +174,7 @@ function readOptions(reader: ByteReader): ScanLayerOptions {
 }
 
 /** Checks the header, and inflates the body. */
-async function readBody(bytes: Uint8Array, source: string): Promise<Uint8Array> {
+async function unpackLayerIndex(bytes: Uint8Array, source: string): Promise<Uint8Array> {
   const bad = (field: string, offset: number, actual: string | number, expected: string | number) => {
     throw new CorruptError({ subject: "layer index", source, field, offset, actual, expected });
   };

@@ -23,10 +23,10 @@ export type ToLayerWorker =
 
 /**
  * From the Worker: one `taken` for each `bytes`, then `done`; or `failed` at any time, after which a layer may start.
- * The result travels as a layer index, whose buffer is transferred: a clone of a million entries would take the threads
- * longer, and it is what is kept of the layer anyway.
+ * The result travels as the body of a layer index, whose buffer is transferred: a clone of a million entries would take
+ * the threads longer, and it is what is kept of the layer anyway.
  */
 export type FromLayerWorker =
   | { readonly type: "taken"; readonly plainBytes: number }
-  | { readonly type: "done"; readonly index: Uint8Array<ArrayBuffer> }
+  | { readonly type: "done"; readonly body: Uint8Array<ArrayBuffer> }
   | { readonly type: "failed"; readonly error: PlainError };

@@ -58,7 +58,7 @@ export class LayerScanThread {
     if (message.type === "taken") {
       this.#underWay--;
       this.#onPlain(message.plainBytes);
-    } else if (message.type === "done") this.#result = message.index;
+    } else if (message.type === "done") this.#result = message.body;
     else return this.#fail(fromPlainError(message.error));
     this.#wake?.();
   }
@@ -69,7 +69,7 @@ export class LayerScanThread {
   }
 
   /**
-   * Scans one layer, and returns its layer index; the bytes wait where the Worker falls behind.
+   * Scans one layer, and returns the body of its layer index; the bytes wait where the Worker falls behind.
    * @throws what the chunks, the callbacks or the scan throw; after that the thread is of no more use.
    */
   async scan(job: LayerJob): Promise<Uint8Array> {
@@ -89,9 +89,9 @@ export class LayerScanThread {
     }
     this.#post({ type: "end" });
     await this.#until(() => this.#result !== undefined);
-    const index = this.#result!;
+    const body = this.#result!;
     this.#result = undefined;
-    return index;
+    return body;
   }
 
   /** Ends the Workers at once. */

@@ -1,5 +1,5 @@
 /** What one pass over a layer tells, as plain data that can travel between threads and be kept by layer digest. */
-import type { SpanList, StoredCheckpoint } from "../archive/mod.ts";
+import { CHECKPOINT_BYTES, type SpanList, type StoredCheckpoint } from "../archive/mod.ts";
 import type { Digest } from "../base/mod.ts";
 import type { StrategyName } from "../codec/mod.ts";
 import type { EntryList } from "./entry_list.ts";
@@ -48,4 +48,10 @@ export interface LayerScan {
   readonly entries: EntryList;
   /** Odd but harmless things, for the log. */
   readonly warnings: readonly string[];
+}
+
+/** About what a scan takes of memory: its entries, checkpoints with their windows, and spans. */
+export function learntBytes({ entries, checkpoints, spans }: LayerScan): number {
+  const windowBytes = checkpoints.reduce((sum, { packedWindow }) => sum + packedWindow.length, 0);
+  return entries.bytes.length + CHECKPOINT_BYTES * checkpoints.length + windowBytes + spans.bytes.length;
 }

@@ -2,7 +2,7 @@
 import { toPlainError } from "../base/mod.ts";
 import { ThreadDigester } from "./digest_thread.ts";
 import type { FromLayerWorker, ToLayerWorker } from "./layer_messages.ts";
-import { encodeLayerIndex, type LayerIndexKey } from "./layer_index.ts";
+import { encodeLayerBody, type LayerIndexKey } from "./layer_index.ts";
 import type { LayerScan } from "./layer_scan.ts";
 import { LayerScanner, spanLimits } from "./scan_layer.ts";
 
@@ -33,8 +33,8 @@ port.onmessage = async ({ data }) => {
         break;
       case "end":
         if (scan !== undefined) {
-          const index = encodeLayerIndex(await scan.finish(), scan.key);
-          port.postMessage({ type: "done", index }, [index.buffer]);
+          const body = encodeLayerBody(await scan.finish(), scan.key);
+          port.postMessage({ type: "done", body }, [body.buffer]);
         }
         scan = undefined;
     }

@@ -1,9 +1,8 @@
 /** What layers may take of time and memory before an image is refused. */
 import { ClipError, formatBytes, GIB } from "../base/mod.ts";
-import { CHECKPOINT_BYTES, SPAN_BYTES } from "../archive/mod.ts";
 import type { LayerDescriptor } from "../oci/mod.ts";
 import { entryBound, TooManyEntriesError } from "./entry_bound.ts";
-import type { LayerScan, ScanBounds } from "./layer_scan.ts";
+import { type LayerScan, learntBytes, type ScanBounds } from "./layer_scan.ts";
 
 /** Unless it is said otherwise: more than layers have, and minutes of work. */
 const DEFAULT_MAX_LAYER_BYTES = 64 * GIB;
@@ -54,9 +53,8 @@ export class LearntBytes {
   #bytes = 0;
 
   /** Adds a scan. @throws {ClipError} `limit` where all together are too much. */
-  add({ entries, checkpoints, spans }: LayerScan): void {
-    this.#bytes += entries.bytes.length + CHECKPOINT_BYTES * checkpoints.length + SPAN_BYTES * spans.length;
-    for (const { packedWindow } of checkpoints) this.#bytes += packedWindow.length;
+  add(scan: LayerScan): void {
+    this.#bytes += learntBytes(scan);
     if (this.#bytes <= MAX_LEARNT_BYTES) return;
     const limit = formatBytes(MAX_LEARNT_BYTES);
     throw new ClipError("limit", `entries, windows and spans of the layers take more than ${limit}`);

@@ -11,7 +11,7 @@ import type { InflateName } from "../codec/mod.ts";
 import { type BlobStore, isNonDistributable, type LayerDescriptor } from "../oci/mod.ts";
 import { type LayerIndexes, layerIndexKey } from "./index_cache.ts";
 import { type LayerJob, LayerScanThread } from "./layer_pool.ts";
-import { decodeLayerIndex } from "./layer_index.ts";
+import { decodeLayerBody, packLayerIndex } from "./layer_index.ts";
 import type { LayerScan, LayerStarts, ScanLayerOptions } from "./layer_scan.ts";
 import { type BoundOptions, checkKnown, LearntBytes, scanBounds } from "./scan_bounds.ts";
 
@@ -145,10 +145,10 @@ async function scanUnknown(
   const runThread = async () => {
     const thread = new LayerScanThread({ digestApart });
     const readLayer = async (job: LayerJob) => {
-      const index = await thread.scan(job);
+      const body = await thread.scan(job);
       // What follows takes memory of its own.
       if (queue.length === 0) thread.close();
-      return index;
+      return body;
     };
     try {
       for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
@@ -198,7 +198,7 @@ async function scanLayer(
     });
   report(false);
   try {
-    const index = await readLayer({
+    const body = await readLayer({
       mediaType: layer.mediaType,
       key: layerIndexKey(layer, options),
       inflate: options.inflate ?? "kernel",
@@ -212,11 +212,13 @@ async function scanLayer(
       },
       onPlain: (bytes) => plainBytes = bytes,
     });
-    const { scan } = await decodeLayerIndex(index, name);
+    const { scan } = decodeLayerBody(body, name);
     plainBytes = scan.plainBytes;
     checkDigest(layer, scan, { name, actualDigest: digester.digest() });
     checkScan(layer, scan, name);
-    if (startsOf(layer, options).length === 0) await options.cache?.write(layer, options, scan, index);
+    if (options.cache !== undefined && startsOf(layer, options).length === 0) {
+      await options.cache.write(layer, options, scan, packLayerIndex(body));
+    }
     logCheckpoints(name, scan, options.log);
     report(true);
     return scan;
