@@ -123,7 +123,8 @@ function readOptions<Options, State>(
   args: readonly string[],
 ): { readonly value: Options } | undefined {
   if (args.some((arg) => HELP_NAMES.includes(arg))) return undefined;
-  const result = parseSync(parser, args);
+  // Without a usage: else each option compares each word that is not it with the names of all, for a message that nobody sees.
+  const result = parseSync({ ...parser, usage: [] }, args);
   return result.success ? { value: result.value } : undefined;
 }
 
