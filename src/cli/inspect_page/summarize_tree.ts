@@ -13,7 +13,7 @@ const MAX_DEPTH = 100;
 export interface TreeSummary {
   readonly name: string;
   readonly bytes: number;
-  /** How many files it stands for. */
+  /** How many regular files it stands for. */
   readonly files: number;
   /** By a recorded start. */
   readonly touchedBytes: number;
@@ -85,8 +85,8 @@ class TreeSums {
     this.#largest = new Float64Array(length);
     for (let inode = 1; inode <= tree.inodeCount; inode++) {
       if (tree.type(inode) === S_IFDIR) continue;
-      this.#files[inode] = 1;
       if (tree.type(inode) === S_IFREG) {
+        this.#files[inode] = 1;
         this.#bytes[inode] = this.#largest[inode] = tree.sizeBytes(inode);
         this.#touched[inode] = touched.ofFile(archive, inode);
         const layer = tree.columns.layer[inode]!;
