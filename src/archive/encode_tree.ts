@@ -148,12 +148,18 @@ class TreeEncoder {
     };
   }
 
-  /** The inodes section of a tree with hard links: fewer inodes than names. */
+  /** The inodes section of a tree with hard links: fewer inodes than names. Its columns move together. */
   #withoutSpares(): Uint8Array {
-    const places = this.#inodes + 1;
-    const { section, columns } = columnSection(this.#inodes, INODE_COLUMNS.map(() => places));
-    INODE_COLUMNS.forEach((name, i) => columns[i]!.set(this.#columns[name].subarray(0, places)));
-    return section;
+    const section = this.#inodeSection;
+    new DataView(section.buffer).setUint32(0, this.#inodes, true);
+    const columnBytes = (this.#inodes + 1) * Uint32Array.BYTES_PER_ELEMENT;
+    let at = COLUMNS_HEADER_BYTES;
+    for (const name of INODE_COLUMNS) {
+      const { byteOffset } = this.#columns[name];
+      section.copyWithin(at, byteOffset, byteOffset + columnBytes);
+      at += columnBytes;
+    }
+    return section.subarray(0, at);
   }
 }
 
