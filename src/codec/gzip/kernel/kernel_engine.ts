@@ -2,8 +2,6 @@ import { type EngineStart, type InflateEngine, InflateStop, type SymbolPlace, ty
 import { InflateKernel } from "./kernel.ts";
 import { KernelStop } from "./kernel_stop.ts";
 
-/** How much is copied to the kernel at a time: little enough to stay in a first-level cache until it is decoded. */
-const FEED_BYTES = 16 * 1024;
 /** The longest match. Source: RFC 1951, section 3.2.5. */
 const MAX_MATCH_BYTES = 258;
 
@@ -54,7 +52,7 @@ export class KernelEngine implements InflateEngine, SymbolSense {
       // A match lies across the limit: it is taken whole.
       if (stop === KernelStop.outputFull && kernel.plainOffset < limit && this.#hasRoom()) stop = kernel.step();
       if (stop !== KernelStop.needInput || next === endExclusive) break;
-      next += kernel.feed(input, next, Math.min(endExclusive, next + FEED_BYTES));
+      next += kernel.feed(input, next, endExclusive);
     }
     if (stop === KernelStop.streamEnd) {
       const back = kernel.untouchedBytes;
