@@ -152,9 +152,18 @@ export class Workbench {
       }
     }
     await this.#unmountAll();
-    for (const pid of this.processes()) Deno.kill(pid, "SIGKILL");
+    for (const pid of this.processes()) killIfThere(pid);
     await Deno.remove(this.folder, { recursive: true });
     if (failures.length > 0) throw failures[0];
+  }
+}
+
+/** Kills a process that may have ended since it was seen. */
+function killIfThere(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
